@@ -1,0 +1,317 @@
+import type { OutcomeStatus, RouteStatus } from './contracts.ts';
+import type { ReferralName } from './ids.ts';
+import { SCHEDULE } from './limits.ts';
+import { LANES, type Lane } from './names.ts';
+import { type PlannedRoute, type RoutePlan, widenRoute } from './routing.ts';
+import type { Onward, Role, Routing, Timestamp, Urgency } from './schema.ts';
+import { fromTimestamp, toTimestamp } from './time.ts';
+
+/*
+ * The ledger: what is kept of a referral, and the rules by which a row changes. All rules are pure; `core/ports.ts`
+ * says how rows are written. Each row has a life of its own and is changed only if nobody else changed it meanwhile.
+ *
+ * What is owed is part of the row that owes it (`due`), so that a fact and the duty that follows from it are one write.
+ */
+
+/** When a row wants attention, and in which lane sweep looks for it. */
+export interface Due {
+  lane: string;
+  at: Timestamp;
+}
+
+interface Row extends ReferralName {
+  /** Version of the row's layout, so that old and new code can run side by side. */
+  v: 1;
+  /** Counts up with every change; a change is conditional on it. */
+  rev: number;
+  due?: Due | undefined;
+}
+
+/** Written before the acceptance, deleted when every planned route has its own row. */
+export interface OutboxRow extends Row {
+  kind: 'outbox';
+  createdAt: Timestamp;
+}
+
+/** The acceptance: immutable facts, the answer given, and the sealed referral until its content is removed. */
+export interface ReferralRow extends Row {
+  kind: 'referral';
+  acceptedAt: Timestamp;
+  routing: Routing;
+  urgency: Urgency;
+  onward: Onward;
+  /** Hash of the sealed referral. */
+  hash: string;
+  /** Which intake key of the hotline it is sealed for. */
+  generation: number;
+  plan: RoutePlan;
+  /** Content is kept at least until then; moved forward by whatever may still need it. */
+  contentUntil?: Timestamp | undefined;
+  /** The JWE; absent once removed, and where a reader did not ask for it. */
+  sealed?: string | undefined;
+  contentRemovedAt?: Timestamp | undefined;
+}
+
+/** One agency's copy of a referral. */
+export interface RouteRow extends Row {
+  kind: 'route';
+  agency: string;
+  status: RouteStatus;
+  /** Counts up when the route gains a role or country. */
+  version: number;
+  roles: Role[];
+  countries: string[];
+  urgency: Urgency;
+  deliveredAt: Timestamp | null;
+  openedAt: Timestamp | null;
+  /** Since when nothing more is owed to this agency. */
+  finalAt: Timestamp | null;
+  /** Attempts made at sending, successful or not; a dispatch message names the one it asks for. */
+  attempts: number;
+  /** Attempts that failed since one succeeded. */
+  failures: number;
+  /** How often it was sent again, or somebody reminded, since it was delivered or found unreadable. */
+  repeats: number;
+  /** When the news of the hotline's withdrawal was handed to the agency's queue, or was known to be needless. */
+  withdrawalSentAt: Timestamp | null;
+}
+
+/** A signed statement, or an event of the relay's own, kept until it had its effect and the hotline acknowledged it. */
+export interface StatementRow extends Row {
+  kind: 'statement';
+  /** Name within the referral: `outcome#gb-nca#00`, `route#00`, `withdraw`, `event#sent-on#00`. */
+  key: string;
+  acceptedAt: Timestamp;
+  content: StatementContent;
+}
+
+export type StatementContent =
+  | {
+      type: 'outcome';
+      statement: string;
+      agency: string;
+      version: number;
+      status: OutcomeStatus;
+      reason?: string | undefined;
+      countries?: string[] | undefined;
+    }
+  | { type: 'route'; statement: string; by: string; routing: Routing; plan: RoutePlan }
+  | { type: 'withdraw'; statement: string }
+  | { type: 'event'; event: 'undeliverable' | 'unrouted' | 'sent-on'; agency?: string; countries?: string[] };
+
+/** Owes the removal of content and, later, of all rows; made when the referral is placed. */
+export interface RetentionRow extends Row {
+  kind: 'retention';
+}
+
+export type LedgerRow = OutboxRow | ReferralRow | RouteRow | StatementRow | RetentionRow;
+
+/** All that the ledger holds of one referral, as far as it exists. */
+export interface ReferralRecord {
+  outbox?: OutboxRow;
+  referral?: ReferralRow;
+  retention?: RetentionRow;
+  /** Sorted by agency. */
+  routes: RouteRow[];
+  /** Sorted by key. */
+  statements: StatementRow[];
+}
+
+/** The sort key of a row; within a partition it is unique. */
+export function sortKey(row: LedgerRow): string {
+  switch (row.kind) {
+    case 'route':
+      return `route#${row.agency}`;
+    case 'statement':
+      return `statement#${row.key}`;
+    default:
+      return row.kind;
+  }
+}
+
+/** Partitions of the `due` index for rows that belong to no partner; spread so that no partition runs hot. */
+export const SHARDS = [0, 1, 2, 3] as const;
+
+const shardOf = (id: string): number => Number.parseInt(id.slice(-1), 16) % SHARDS.length;
+
+export const outboxLane = (id: string): string => `outbox#${shardOf(id)}`;
+export const retentionLane = (id: string): string => `retention#${shardOf(id)}`;
+export const agencyLane = (agency: string, urgency: Urgency): string => `${agency}#${laneOf(urgency)}`;
+export const inboxLane = (hotline: string): string => `${hotline}#outcomes`;
+
+export const laneOf = (urgency: Urgency): Lane => (urgency === 'routine' ? 'routine' : 'urgent');
+
+/** Every lane there can be, in the order in which sweep walks them: urgent first, housekeeping last. */
+export function allLanes(hotlines: Iterable<string>, agencies: Iterable<string>): string[] {
+  const ids = [...agencies];
+  const [urgent, routine] = LANES.map((lane) => ids.map((agency) => `${agency}#${lane}`));
+  return [
+    ...SHARDS.map((shard) => `outbox#${shard}`),
+    ...(urgent ?? []),
+    ...[...hotlines].map(inboxLane),
+    ...(routine ?? []),
+    ...SHARDS.map((shard) => `retention#${shard}`),
+  ];
+}
+
+/** A new route, owed at once. After a withdrawal it is born final: nothing was ever sent. */
+export function createRoute(referral: ReferralRow, plan: PlannedRoute, withdrawn: boolean, now: number): RouteRow {
+  return {
+    v: 1,
+    kind: 'route',
+    hotline: referral.hotline,
+    id: referral.id,
+    rev: 1,
+    agency: plan.agency,
+    status: withdrawn ? 'withdrawn' : 'pending',
+    version: 1,
+    roles: plan.roles,
+    countries: plan.countries,
+    urgency: referral.urgency,
+    deliveredAt: null,
+    openedAt: null,
+    finalAt: withdrawn ? toTimestamp(now) : null,
+    attempts: 0,
+    failures: 0,
+    repeats: 0,
+    withdrawalSentAt: withdrawn ? toTimestamp(now) : null,
+    due: withdrawn ? undefined : dueIn(plan.agency, referral.urgency, now, SCHEDULE.grace),
+  };
+}
+
+/** The route pending again, one version up, if `plan` adds a role or country; else the same object. */
+export function widen(row: RouteRow, plan: PlannedRoute, now: number): RouteRow {
+  const widened = widenRoute(row, plan);
+  if (widened === row || row.status === 'withdrawn') return row;
+  return {
+    ...row,
+    roles: widened.roles,
+    countries: widened.countries,
+    status: 'pending',
+    version: row.version + 1,
+    deliveredAt: null,
+    openedAt: null,
+    finalAt: null,
+    attempts: 0,
+    failures: 0,
+    repeats: 0,
+    due: owed(row, now, SCHEDULE.grace),
+  };
+}
+
+/** What an attempt at this route has to send, if anything. */
+export function owes(row: RouteRow): 'referral' | 'withdrawn' | undefined {
+  if (row.due === undefined) return undefined;
+  return row.status === 'withdrawn' || row.status === 'opened' ? 'withdrawn' : 'referral';
+}
+
+/** After the referral was handed to the agency's queue. */
+export function sent(row: RouteRow, now: number): RouteRow {
+  const next = { ...row, attempts: row.attempts + 1, failures: 0 };
+  switch (row.status) {
+    case 'pending':
+      return { ...next, status: 'delivered', deliveredAt: toTimestamp(now), due: owed(row, now, waitDelivered(row)) };
+    case 'delivered':
+      return { ...next, repeats: row.repeats + 1, due: owed(row, now, waitDelivered(row, row.repeats + 1)) };
+    case 'unreadable':
+      return { ...next, repeats: row.repeats + 1, due: owed(row, now, waitUnreadable(row.repeats + 1)) };
+    case 'opened':
+    case 'withdrawn':
+      return { ...next, withdrawalSentAt: toTimestamp(now), finalAt: row.finalAt ?? toTimestamp(now), due: undefined };
+    case 'undeliverable':
+      return row;
+  }
+}
+
+/** After an attempt that may succeed later. `jitter` lies between 0 and 1. */
+export function failed(row: RouteRow, now: number, jitter: number): RouteRow {
+  const failures = row.failures + 1;
+  return { ...row, attempts: row.attempts + 1, failures, due: owed(row, now, backoff(failures, jitter)) };
+}
+
+/** After KMS has said that the hotline wrapped the content key wrongly: it will never open. */
+export const undeliverable = (row: RouteRow, now: number): RouteRow => ({
+  ...row,
+  status: 'undeliverable',
+  attempts: row.attempts + 1,
+  finalAt: toTimestamp(now),
+  due: undefined,
+});
+
+/** Whether an `immediate` referral has just been waiting for its first quarter of an hour: a reminder, nothing is sent. */
+export const isFirstReminder = (row: RouteRow): boolean =>
+  row.status === 'delivered' && row.urgency === 'immediate' && row.repeats === 0;
+
+export const reminded = (row: RouteRow, now: number): RouteRow => ({
+  ...row,
+  repeats: row.repeats + 1,
+  due: owed(row, now, waitDelivered(row, row.repeats + 1)),
+});
+
+/** Taken by sweep: the attempt is on its way, and comes up again if it never arrives. */
+export const leased = <T extends LedgerRow>(row: T, now: number, wait: number): T =>
+  row.due ? { ...row, due: { lane: row.due.lane, at: toTimestamp(now + wait) } } : row;
+
+/** After the agency has stated an outcome of this route's version; of an earlier one, nothing changes. */
+export function answered(row: RouteRow, version: number, status: OutcomeStatus, at: Timestamp, now: number): RouteRow {
+  if (version !== row.version || row.status === 'opened') return row;
+  if (status === 'unreadable') {
+    if (row.status !== 'pending' && row.status !== 'delivered') return row;
+    return { ...row, status: 'unreadable', repeats: 0, due: owed(row, now, waitUnreadable(0)) };
+  }
+  return {
+    ...row,
+    status: 'opened',
+    deliveredAt: row.deliveredAt ?? at,
+    openedAt: at,
+    finalAt: row.finalAt ?? at,
+    due: row.status === 'withdrawn' ? row.due : undefined,
+  };
+}
+
+/** After the hotline's withdrawal: what was opened stays so, and every agency that may have it is owed the news. */
+export function withdrawn(row: RouteRow, now: number): RouteRow {
+  if (row.status === 'undeliverable' || row.status === 'withdrawn' || isWithdrawalOwedOrSent(row)) return row;
+  const status = row.status === 'opened' ? 'opened' : 'withdrawn';
+  return { ...row, status, attempts: 0, failures: 0, due: owed(row, now, SCHEDULE.grace) };
+}
+
+const isWithdrawalOwedOrSent = (row: RouteRow): boolean =>
+  row.withdrawalSentAt !== null || (row.status === 'opened' && row.due !== undefined);
+
+/** Whether nothing more will ever be sent for this route as it stands. */
+export const isFinal = (row: RouteRow): boolean => row.finalAt !== null && row.due === undefined;
+
+/** How long to wait after `failures` failed attempts in a row: doubling, jittered down to half, six hours at most. */
+export function backoff(failures: number, jitter: number): number {
+  const wait = Math.min(SCHEDULE.backoff * 2 ** Math.min(failures - 1, 20), SCHEDULE.longestBackoff);
+  return Math.round(wait * (0.5 + jitter / 2));
+}
+
+function waitDelivered(row: RouteRow, repeats = 0): number {
+  if (row.urgency !== 'immediate') return SCHEDULE.beforeQueueForgets;
+  const at = SCHEDULE.reminders[repeats];
+  const before = repeats === 0 ? 0 : SCHEDULE.reminders[repeats - 1];
+  return at === undefined || before === undefined ? SCHEDULE.laterReminders : at - before;
+}
+
+const waitUnreadable = (repeats: number): number => SCHEDULE.unreadable[repeats] ?? SCHEDULE.beforeQueueForgets;
+
+const owed = (row: RouteRow, now: number, wait: number): Due => dueIn(row.agency, row.urgency, now, wait);
+
+const dueIn = (agency: string, urgency: Urgency, now: number, wait: number): Due => ({
+  lane: agencyLane(agency, urgency),
+  at: toTimestamp(now + wait),
+});
+
+/** When the content of a referral may go: `retention` after its last route became final; `undefined` while one is not. */
+export function contentExpiry(record: ReferralRecord, retention: number): number | undefined {
+  const { referral, routes, statements } = record;
+  if (!referral || routes.length === 0 || !routes.every(isFinal)) return undefined;
+  if (statements.some(({ content, due }) => (content.type === 'route' || content.type === 'withdraw') && due)) {
+    return undefined;
+  }
+  const lastFinal = Math.max(...routes.map(({ finalAt }) => fromTimestamp(finalAt ?? referral.acceptedAt)));
+  const kept = referral.contentUntil === undefined ? 0 : fromTimestamp(referral.contentUntil);
+  return Math.max(lastFinal + retention, kept);
+}

@@ -1,0 +1,59 @@
+import { DAY, HOUR, MINUTE, SECOND } from './time.ts';
+
+/** What the protocol fixes. Sizes in bytes or characters, times in milliseconds. */
+export const LIMITS = {
+  /** Body of a request (protocol section 3). */
+  requestBytes: 512 * 1024,
+  /** A compact JWS of an agency or hotline (section 7). */
+  statementCharacters: 4096,
+  statementsPerRoute: 32,
+  routeStatements: 16,
+  /** How far `at` of a statement may lie before acceptance and after now. */
+  statementSkew: 5 * MINUTE,
+  receiveItems: 10,
+  receiveWaitSeconds: 20,
+  /** Receipts in one acknowledgement. */
+  receipts: 100,
+} as const;
+
+/**
+ * Lengths of the plaintext in bytes, padded with spaces (section 2), and the lengths of the ciphertext segment and of
+ * the whole sealed referral in characters that follow from them.
+ */
+export const BUCKETS = [4096, 16_384, 65_536, 212_992] as const;
+export const CIPHERTEXT_CHARACTERS = [7558, 29_403, 116_784, 378_928] as const;
+/** The longest sealed referral, with some room for a header of another order. */
+export const SEALED_CHARACTERS = 384_000;
+
+/** What the operator may set (section 10). */
+export interface Retention {
+  /** How long content is kept once every route is final, in milliseconds. */
+  content: number;
+  /** How long facts and statements are kept, in milliseconds. */
+  custody: number;
+}
+
+export const DEFAULT_RETENTION: Retention = { content: 30 * DAY, custody: 400 * DAY };
+
+/** When the ledger's rows fall due; see `core/ledger.ts`. */
+export const SCHEDULE = {
+  /** A row that its writer takes care of at once: sweep looks after it if the writer did not. */
+  grace: MINUTE,
+  /** An outbox without an acceptance: its writer is long gone. Far beyond the function's timeout. */
+  abandoned: 15 * MINUTE,
+  /** How long what sweep has sent off may take to arrive before sweep sends it off again. */
+  lease: 10 * MINUTE,
+  /** The first wait after a failed send; doubled each time. */
+  backoff: MINUTE,
+  longestBackoff: 6 * HOUR,
+  /** An `immediate` referral that was delivered and not opened; then daily. */
+  reminders: [15 * MINUTE, HOUR, 6 * HOUR],
+  laterReminders: DAY,
+  /** An `unreadable` one is tried again after these, then at {@link SCHEDULE.beforeQueueForgets}. */
+  unreadable: [HOUR, DAY],
+  /** SQS keeps a message 14 days at most; what is not confirmed by then is sent again. */
+  beforeQueueForgets: 13 * DAY,
+} as const;
+
+/** How long the hotline has to acknowledge what it received, in seconds; also set on its queue. */
+export const RECEIPT_SECONDS = (2 * MINUTE) / SECOND;

@@ -1,0 +1,128 @@
+import type { AgencyMessage, InboxItem } from './contracts.ts';
+import type { ReferralName } from './ids.ts';
+import type { IntakeJwk } from './keys.ts';
+import type { LedgerRow, OutboxRow, ReferralRecord } from './ledger.ts';
+import type { Lane } from './names.ts';
+import type { KmsKeyRecord } from './registry.ts';
+
+/*
+ * What the use cases need of the outside, and what the outside promises. A promise that rejects means that nobody knows
+ * whether the effect happened; every use case stands that.
+ */
+
+/** Milliseconds since 1970. */
+export interface Clock {
+  now(): number;
+}
+
+export interface Randomness {
+  /** Uniform in [0, 1). */
+  fraction(): number;
+}
+
+/**
+ * The truth about every referral. Single-item writes only; whoever reads to decide reads consistently.
+ */
+export interface Ledger {
+  /** All rows of one referral as they are now; without the sealed content unless `content` is asked for. */
+  read(name: ReferralName, content?: 'content'): Promise<ReferralRecord>;
+
+  /** Writes a row that must not exist. `false`, without effect, if it does: the first writer has won. */
+  create(row: LedgerRow): Promise<boolean>;
+
+  /** Writes the outbox, over one that is there. */
+  put(row: OutboxRow): Promise<void>;
+
+  /**
+   * Writes `row` over the one with the same `rev` and answers with what now stands, `rev` one higher; `undefined`,
+   * without effect, if it was changed or removed meanwhile. The sealed content stays as it is; it is removed when
+   * `contentRemovedAt` is set.
+   */
+  replace<T extends LedgerRow>(row: T): Promise<T | undefined>;
+
+  /** Removes a row that still has this `rev`; `false`, without effect, if it has not. */
+  remove(row: LedgerRow): Promise<boolean>;
+
+  /**
+   * At most `limit` rows of a lane that fell due at or before `until` (milliseconds since 1970), earliest first, as a
+   * hint: rows may be missing, stale or gone.
+   */
+  due(lane: string, until: number, limit: number): Promise<LedgerRow[]>;
+}
+
+/** "Look after this referral", or, with `agency`, "make this attempt at this route"; stale attempts have no effect. */
+export interface DispatchMessage extends ReferralName {
+  v: 1;
+  attempt?: { agency: string; version: number; number: number };
+}
+
+/** An item in a hotline's inbox, with the row it stands for. */
+export interface InboxMessage {
+  /** Key of the statement row. */
+  key: string;
+  item: InboxItem;
+}
+
+/** Transport only: at least once, in any order, and lost after 14 days. */
+export interface Queues {
+  dispatch(lane: Lane, message: DispatchMessage): Promise<void>;
+  sendToAgency(agency: string, lane: Lane, message: AgencyMessage): Promise<void>;
+  sendToHotline(hotline: string, message: InboxMessage): Promise<void>;
+  /** At most `max` (1–10) messages of the hotline's inbox, waiting up to `waitSeconds` (0–20) for the first. */
+  receive(hotline: string, max: number, waitSeconds: number): Promise<{ handle: string; message: InboxMessage }[]>;
+  /** Unknown and expired handles are ignored. */
+  remove(hotline: string, handles: readonly string[]): Promise<void>;
+}
+
+/** Who vouches for what in the context of a wrapped key (protocol section 4). */
+export interface WrapContext {
+  hotline: string;
+  referral: string;
+  agency: string;
+  sealed: string;
+}
+
+export type Rewrapped =
+  | { outcome: 'wrapped'; key: Uint8Array }
+  /** The content key is not wrapped for this intake key: final. */
+  | { outcome: 'invalid' }
+  /** A key is disabled, gone, or not ours to use: somebody has to act; `cause` is an error name of KMS. */
+  | { outcome: 'refused'; cause: string };
+
+export interface IntakeKey {
+  generation: number;
+  kid: string;
+  jwk: IntakeJwk;
+}
+
+export interface Keys {
+  /** The public half of a hotline's intake key. */
+  intakeKey(hotline: string, record: KmsKeyRecord): Promise<IntakeKey>;
+  /** Re-wraps a content key from the hotline's intake key to the agency's key, inside KMS. Rejects where trying again may help. */
+  rewrap(
+    wrapped: Uint8Array,
+    from: { hotline: string; record: KmsKeyRecord },
+    to: { agency: string; record: KmsKeyRecord },
+    context: WrapContext,
+  ): Promise<Rewrapped>;
+}
+
+/** Ids, countries, codes and counts; never a body, a key or anything of a referral's content. */
+export interface Telemetry {
+  record(event: TelemetryEvent, fields?: Readonly<Record<string, string | number>>): void;
+}
+
+export type TelemetryEvent =
+  | 'accepted'
+  | 'refused'
+  | 'failed'
+  | 'delivered'
+  | 'delivery-failed'
+  | 'undeliverable'
+  | 'answered'
+  | 'unopened'
+  | 'dispatch-failed'
+  | 'inbox-failed'
+  | 'repaired'
+  | 'content-removed'
+  | 'swept';

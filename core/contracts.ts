@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { LIMITS, SEALED_CHARACTERS } from './limits.ts';
+import { LIMITS } from './limits.ts';
 import {
   Countries,
   Country,
@@ -13,11 +13,15 @@ import {
   Timestamp,
   Urgency,
 } from './schema.ts';
+import { SEALED_LENGTHS } from './sealed.ts';
 
 /*
  * What crosses a wire, each contract as a schema with its inferred type. What is sent to the relay or signed is strict;
  * what the relay answers and delivers tolerates members that a later version adds.
  */
+
+/** The form is for `core/sealed.ts`; here, only how much is looked at. */
+const Sealed = z.string().check(z.maxLength(Math.max(...SEALED_LENGTHS)));
 
 /** `POST /v1/referrals` (protocol section 3). */
 export const Submission = z.strictObject({
@@ -25,9 +29,7 @@ export const Submission = z.strictObject({
   routing: Routing,
   urgency: Urgency,
   onward: Onward,
-  sealed: z
-    .string()
-    .check(z.maxLength(SEALED_CHARACTERS, { error: `must have at most ${SEALED_CHARACTERS} characters` })),
+  sealed: Sealed,
 });
 export type Submission = z.infer<typeof Submission>;
 
@@ -126,7 +128,7 @@ export const ReferralMessage = z.object({
   urgency: Urgency,
   onward: Onward,
   acceptedAt: Timestamp,
-  sealed: z.string().check(z.maxLength(SEALED_CHARACTERS)),
+  sealed: Sealed,
   /** The content key, wrapped by KMS for this agency: base64. */
   key: z.string().check(z.regex(/^[A-Za-z0-9+/]+={0,2}$/)),
   routed: z.optional(z.array(TakenStatement)),

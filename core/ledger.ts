@@ -1,7 +1,7 @@
 import type { OutcomeStatus, RouteStatus } from './contracts.ts';
 import type { ReferralName } from './ids.ts';
 import { SCHEDULE } from './limits.ts';
-import { LANES, type Lane } from './names.ts';
+import type { Lane } from './names.ts';
 import { type PlannedRoute, type RoutePlan, widenRoute } from './routing.ts';
 import type { Onward, Role, Routing, Timestamp, Urgency } from './schema.ts';
 import { fromTimestamp, toTimestamp } from './time.ts';
@@ -31,6 +31,7 @@ interface Row extends ReferralName {
 export interface OutboxRow extends Row {
   kind: 'outbox';
   createdAt: Timestamp;
+  urgency: Urgency;
 }
 
 /** The acceptance: immutable facts, the answer given, and the sealed referral until its content is removed. */
@@ -141,17 +142,24 @@ export const inboxLane = (hotline: string): string => `${hotline}#outcomes`;
 
 export const laneOf = (urgency: Urgency): Lane => (urgency === 'routine' ? 'routine' : 'urgent');
 
-/** Every lane there can be, in the order in which sweep walks them: urgent first, housekeeping last. */
-export function allLanes(hotlines: Iterable<string>, agencies: Iterable<string>): string[] {
+/**
+ * Every lane there can be, in the order in which sweep walks them: urgent first, housekeeping last. Within a class, the
+ * lanes are rotated by `turn`, so that a run cut short does not always leave out the same ones.
+ */
+export function allLanes(hotlines: Iterable<string>, agencies: Iterable<string>, turn: number): string[] {
   const ids = [...agencies];
-  const [urgent, routine] = LANES.map((lane) => ids.map((agency) => `${agency}#${lane}`));
-  return [
-    ...SHARDS.map((shard) => `outbox#${shard}`),
-    ...(urgent ?? []),
-    ...[...hotlines].map(inboxLane),
-    ...(routine ?? []),
-    ...SHARDS.map((shard) => `retention#${shard}`),
+  const ofAgencies = (lane: Lane): string[] => ids.map((agency) => `${agency}#${lane}`);
+  const classes = [
+    SHARDS.map((shard) => `outbox#${shard}`),
+    ofAgencies('urgent'),
+    Array.from(hotlines, inboxLane),
+    ofAgencies('routine'),
+    SHARDS.map((shard) => `retention#${shard}`),
   ];
+  return classes.flatMap((lanes) => {
+    const first = turn % Math.max(lanes.length, 1);
+    return [...lanes.slice(first), ...lanes.slice(0, first)];
+  });
 }
 
 /** A new route, owed at once. After a withdrawal it is born final: nothing was ever sent. */

@@ -16,15 +16,6 @@ export const LIMITS = {
   receipts: 100,
 } as const;
 
-/**
- * Lengths of the plaintext in bytes, padded with spaces (section 2), and the lengths of the ciphertext segment and of
- * the whole sealed referral in characters that follow from them.
- */
-export const BUCKETS = [4096, 16_384, 65_536, 212_992] as const;
-export const CIPHERTEXT_CHARACTERS = [7558, 29_403, 116_784, 378_928] as const;
-/** The longest sealed referral, with some room for a header of another order. */
-export const SEALED_CHARACTERS = 384_000;
-
 /** What the operator may set (section 10). */
 export interface Retention {
   /** How long content is kept once every route is final, in milliseconds. */

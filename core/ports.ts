@@ -2,8 +2,9 @@ import type { AgencyMessage, InboxItem } from './contracts.ts';
 import type { ReferralName } from './ids.ts';
 import type { IntakeJwk } from './keys.ts';
 import type { LedgerRow, OutboxRow, ReferralRecord } from './ledger.ts';
+import type { Retention } from './limits.ts';
 import type { Lane } from './names.ts';
-import type { KmsKeyRecord } from './registry.ts';
+import type { KmsKeyRecord, Registry } from './registry.ts';
 
 /*
  * What the use cases need of the outside, and what the outside promises. A promise that rejects means that nobody knows
@@ -126,3 +127,15 @@ export type TelemetryEvent =
   | 'repaired'
   | 'content-removed'
   | 'swept';
+
+/** All that a use case may be given; each names the parts it takes. */
+export interface Relay {
+  ledger: Ledger;
+  queues: Queues;
+  keys: Keys;
+  registry: Registry;
+  clock: Clock;
+  randomness: Randomness;
+  telemetry: Telemetry;
+  retention: Retention;
+}

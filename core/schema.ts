@@ -70,7 +70,7 @@ function isHash(text: string): boolean {
  * @throws {RelayError} of `code`, with one fault for each member that does not fit
  */
 export function parse<T extends z.ZodMiniType>(schema: T, value: unknown, code: ErrorCode): z.output<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   const faults = result.error.issues.flatMap(toFaults);
   const where = faults[0]?.pointer || 'the document itself';
@@ -90,11 +90,17 @@ export function toFaults(issue: z.core.$ZodIssue): Fault[] {
 const toPointer = (step: PropertyKey): string => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
 function describe(issue: z.core.$ZodIssue): string {
+  if (OWN_WORDS.test(issue.message)) return issue.message;
+  const missing = issue.input === undefined && issue.path.length > 0 ? 'is missing: it ' : '';
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? `is missing (${issue.expected})` : `must be of type ${issue.expected}`;
+      return `${missing}must be of type ${issue.expected}`;
     case 'invalid_value':
-      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+      return `${missing}must be ${anyOf(issue.values)}`;
+    case 'invalid_union':
+      return 'options' in issue && issue.options
+        ? `must be ${anyOf(issue.options)}`
+        : 'does not have a form known here';
     case 'too_big':
       return `must be at most ${issue.maximum}${unit(issue.origin)}`;
     case 'too_small':
@@ -103,6 +109,12 @@ function describe(issue: z.core.$ZodIssue): string {
       return issue.message;
   }
 }
+
+/** How every message begins that a schema of ours words itself. */
+const OWN_WORDS = /^(?:must|is) /;
+
+const anyOf = (values: readonly z.core.util.Primitive[]): string =>
+  values.map((value) => JSON.stringify(value)).join(' or ');
 
 const unit = (origin: string): string =>
   origin === 'string' ? ' characters long' : origin === 'array' ? ' entries long' : '';

@@ -1,0 +1,73 @@
+import * as z from 'zod/mini';
+import { decodeBase64url, encodeBase64url } from '../base64url.ts';
+import type { InboxItem } from '../contracts.ts';
+import type { ReferralName } from '../ids.ts';
+import { parseJson } from '../json.ts';
+import type { Relay } from '../ports.ts';
+import type { Hotline } from '../registry.ts';
+import { ReferralId } from '../schema.ts';
+
+type Parts = Pick<Relay, 'ledger' | 'queues'>;
+
+/** What a receipt stands for; a hotline can only make ones that reach its own queue and its own rows. */
+const Receipt = z.tuple([z.string(), ReferralId, z.string().check(z.maxLength(200))]);
+
+/** The next items of the hotline's inbox (protocol section 7), each with the receipt that acknowledges it. */
+export async function receiveOutcomes(
+  { queues }: Parts,
+  hotline: Hotline,
+  { max, wait }: { max: number; wait: number },
+): Promise<{ items: (InboxItem & { receipt: string })[] }> {
+  const received = await queues.receive(hotline.id, max, wait);
+  return {
+    items: received.map(({ handle, message: { key, item } }) => ({
+      receipt: writeReceipt([handle, item.referral, key]),
+      ...item,
+    })),
+  };
+}
+
+/**
+ * Takes items off the inbox for good. The ledger is told first: if this ends half-way, the item comes back once more
+ * rather than being owed again in thirteen days. Unknown receipts are ignored.
+ */
+export async function acknowledgeOutcomes(
+  { ledger, queues }: Parts,
+  hotline: Hotline,
+  receipts: readonly string[],
+): Promise<{ acknowledged: number }> {
+  const known = receipts.flatMap((text) => readReceipt(text) ?? []);
+  for (const { id, key } of known) await settle(ledger, { hotline: hotline.id, id }, key);
+  if (known.length > 0) {
+    await queues.remove(
+      hotline.id,
+      known.map(({ handle }) => handle),
+    );
+  }
+  return { acknowledged: known.length };
+}
+
+async function settle(ledger: Relay['ledger'], name: ReferralName, key: string): Promise<void> {
+  for (;;) {
+    const row = (await ledger.read(name)).statements.find((statement) => statement.key === key);
+    // Statements that route or withdraw are owed to deliver; no receipt settles those.
+    if (!row?.due || (row.content.type !== 'outcome' && row.content.type !== 'event')) return;
+    if (await ledger.replace({ ...row, due: undefined })) return;
+  }
+}
+
+const writeReceipt = (receipt: z.infer<typeof Receipt>): string =>
+  encodeBase64url(Buffer.from(JSON.stringify(receipt)));
+
+function readReceipt(text: string): { handle: string; id: string; key: string } | undefined {
+  const bytes = decodeBase64url(text);
+  if (!bytes) return undefined;
+  try {
+    const receipt = Receipt.safeParse(parseJson(bytes));
+    if (!receipt.success) return undefined;
+    const [handle, id, key] = receipt.data;
+    return { handle, id, key };
+  } catch {
+    return undefined;
+  }
+}

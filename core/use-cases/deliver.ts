@@ -1,0 +1,167 @@
+import type { ReferralMessage, TakenStatement } from '../contracts.ts';
+import {
+  failed,
+  laneOf,
+  owes,
+  type ReferralRecord,
+  type ReferralRow,
+  type RouteRow,
+  sent,
+  undeliverable,
+} from '../ledger.ts';
+import type { DispatchMessage, Relay, Rewrapped } from '../ports.ts';
+import { wrappingKey } from '../registry.ts';
+import { widenRoute } from '../routing.ts';
+import { inspectSealed } from '../sealed.ts';
+import { toTimestamp } from '../time.ts';
+import { createEvent } from './event.ts';
+import { placeReferral } from './place.ts';
+
+type Parts = Pick<
+  Relay,
+  'ledger' | 'queues' | 'keys' | 'registry' | 'clock' | 'randomness' | 'telemetry' | 'retention'
+>;
+
+/**
+ * Looks after one referral (protocol section 4): makes the rows of its routes and tries those that are new, or makes
+ * the one attempt that the message names. A failed attempt is owed by its row; the message does not come back for it.
+ * Rejects only where the ledger itself cannot be written: then the message does come back.
+ */
+export async function deliverReferral(relay: Parts, message: DispatchMessage): Promise<void> {
+  const record = await relay.ledger.read(message, 'content');
+  const { referral, outbox } = record;
+  if (!referral) return;
+  const rows = await placeReferral(relay, referral, record);
+  const attempts = rows.filter((row) => owes(row) !== undefined && isAskedFor(row, message));
+  const results = await Promise.allSettled(attempts.map((row) => attempt(relay, referral, record, row)));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  if (outbox) await relay.ledger.remove(outbox);
+}
+
+/** Without a named attempt, all that has not been tried in its present form. */
+function isAskedFor(row: RouteRow, { attempt }: DispatchMessage): boolean {
+  if (!attempt) return row.attempts === 0;
+  return row.agency === attempt.agency && row.version === attempt.version && row.attempts === attempt.number;
+}
+
+/**
+ * One attempt, whose result is written only if the row is still as it was when the attempt began: what happened to it
+ * meanwhile (opened, widened, withdrawn) counts for more.
+ */
+async function attempt(relay: Parts, referral: ReferralRow, record: ReferralRecord, row: RouteRow): Promise<void> {
+  const { ledger, clock, randomness, telemetry } = relay;
+  const fields = { hotline: row.hotline, id: row.id, agency: row.agency };
+  let cause: string | undefined;
+  try {
+    cause =
+      owes(row) === 'withdrawn'
+        ? await sendWithdrawal(relay, record, row)
+        : await sendReferral(relay, referral, record, row);
+  } catch {
+    cause = 'try-again';
+  }
+  if (cause === undefined) {
+    telemetry.record('delivered', { ...fields, lane: laneOf(row.urgency), version: row.version });
+    await ledger.replace(sent(row, clock.now()));
+  } else if (cause === 'InvalidCiphertext') {
+    telemetry.record('undeliverable', fields);
+    await createEvent(relay, row, `undeliverable#${row.agency}#${row.version}`, {
+      type: 'event',
+      event: 'undeliverable',
+      agency: row.agency,
+    });
+    await ledger.replace(undeliverable(row, clock.now()));
+  } else {
+    telemetry.record('delivery-failed', { ...fields, cause, failures: row.failures + 1 });
+    await ledger.replace(failed(row, clock.now(), randomness.fraction()));
+  }
+}
+
+/** @returns why it failed, or nothing */
+async function sendReferral(
+  relay: Parts,
+  referral: ReferralRow,
+  record: ReferralRecord,
+  row: RouteRow,
+): Promise<string | undefined> {
+  if (referral.sealed === undefined) return 'content-removed';
+  const rewrapped = await rewrap(relay, referral, referral.sealed, row);
+  if (typeof rewrapped === 'string') return rewrapped;
+  if (rewrapped.outcome === 'invalid') return 'InvalidCiphertext';
+  if (rewrapped.outcome === 'refused') return rewrapped.cause;
+
+  const routed = routedBy(referral, record, row);
+  const message: ReferralMessage = {
+    v: 1,
+    id: row.id,
+    hotline: row.hotline,
+    agency: row.agency,
+    version: row.version,
+    roles: row.roles,
+    countries: row.countries,
+    routing: referral.routing,
+    urgency: referral.urgency,
+    onward: referral.onward,
+    acceptedAt: referral.acceptedAt,
+    sealed: referral.sealed,
+    key: Buffer.from(rewrapped.key).toString('base64'),
+    ...(routed.length > 0 && { routed }),
+  };
+  await relay.queues.sendToAgency(row.agency, laneOf(row.urgency), message);
+  return undefined;
+}
+
+/** The content key for this agency, or the cause why there is nobody to wrap it for. */
+async function rewrap(
+  { keys, registry, clock }: Parts,
+  referral: ReferralRow,
+  sealed: string,
+  row: RouteRow,
+): Promise<Rewrapped | string> {
+  const agency = registry.agencies.get(row.agency);
+  if (!agency) return 'agency-unknown';
+  const hotline = registry.hotlines.get(row.hotline);
+  const record = hotline?.intakeKeys.find(({ generation }) => generation === referral.generation);
+  if (!record) return 'intake-key-unknown';
+  return keys.rewrap(
+    inspectSealed(sealed).encryptedKey,
+    { hotline: row.hotline, record },
+    { agency: row.agency, record: wrappingKey(agency, toTimestamp(clock.now())) },
+    { hotline: row.hotline, referral: row.id, agency: row.agency, sealed: referral.hash },
+  );
+}
+
+/** The later statements without which this route would not be what it is. */
+function routedBy(referral: ReferralRow, { statements }: ReferralRecord, row: RouteRow): TakenStatement[] {
+  const routed: TakenStatement[] = [];
+  let known = referral.plan.routes.find(({ agency }) => agency === row.agency);
+  for (const { content, acceptedAt } of statements) {
+    if (content.type !== 'route') continue;
+    const planned = content.plan.routes.find(({ agency }) => agency === row.agency);
+    if (!planned) continue;
+    const widened = known ? widenRoute(known, planned) : planned;
+    if (widened === known) continue;
+    routed.push({ statement: content.statement, acceptedAt });
+    known = widened;
+  }
+  return routed;
+}
+
+/** @returns why it failed, or nothing */
+async function sendWithdrawal(
+  relay: Parts,
+  { statements }: ReferralRecord,
+  row: RouteRow,
+): Promise<string | undefined> {
+  const withdrawal = statements.find(({ content }) => content.type === 'withdraw');
+  if (withdrawal?.content.type !== 'withdraw') return 'withdrawal-unknown';
+  await relay.queues.sendToAgency(row.agency, laneOf(row.urgency), {
+    v: 1,
+    kind: 'withdrawn',
+    hotline: row.hotline,
+    id: row.id,
+    statement: withdrawal.content.statement,
+    acceptedAt: withdrawal.acceptedAt,
+  });
+  return undefined;
+}

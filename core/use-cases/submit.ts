@@ -1,0 +1,108 @@
+import type { Acceptance, Submission } from '../contracts.ts';
+import { RelayError } from '../errors.ts';
+import { isFreshReferralId } from '../ids.ts';
+import { outboxLane, type ReferralRow } from '../ledger.ts';
+import { SCHEDULE } from '../limits.ts';
+import type { IntakeKey, Relay } from '../ports.ts';
+import { acceptedIntakeKeys, type Hotline } from '../registry.ts';
+import { canonicalRouting, planRoutes, routingKey } from '../routing.ts';
+import { inspectSealed } from '../sealed.ts';
+import { toTimestamp } from '../time.ts';
+import { dispatchPlacing } from './dispatch.ts';
+
+type Parts = Pick<Relay, 'ledger' | 'queues' | 'keys' | 'registry' | 'clock' | 'telemetry'>;
+
+/**
+ * Accepts a sealed referral (protocol section 3) and opens nothing. The acceptance is one conditional write; the outbox
+ * before it makes sure that somebody places the referral even if this process ends right after.
+ * @throws {RelayError} `invalid-envelope`, `id-conflict`, `malformed` (an id out of time), `wrong-intake-key`,
+ *   `no-route`; nothing is stored then
+ */
+export async function submitReferral(relay: Parts, hotline: Hotline, submission: Submission): Promise<Acceptance> {
+  const { ledger, clock } = relay;
+  const sealed = inspectSealed(submission.sealed);
+  const name = { hotline: hotline.id, id: submission.id };
+  const now = clock.now();
+
+  const { referral: known, outbox } = await ledger.read(name);
+  if (known) {
+    const answer = answerAgain(relay, known, submission, sealed.hash);
+    if (outbox) await dispatchPlacing(relay, known);
+    return answer;
+  }
+
+  if (!isFreshReferralId(submission.id, now)) {
+    const detail = 'holds a time more than 30 days ago or 5 minutes ahead; make a new id, and check the clock';
+    throw new RelayError('malformed', `Correct /id: it ${detail}.`, { faults: [{ pointer: '/id', detail }] });
+  }
+  const { generation } = await findIntakeKey(relay, hotline, sealed.kid, now);
+  const plan = planRoutes(submission.routing, relay.registry);
+  if (plan.routes.length === 0) {
+    const where = plan.unrouted.join(', ') || 'referrals without a known country';
+    throw new RelayError('no-route', `Refer this case by other means: no agency is registered for ${where}.`, {
+      faults: [{ pointer: '/routing', detail: `no agency is registered for ${where}` }],
+    });
+  }
+
+  const row: ReferralRow = {
+    v: 1,
+    kind: 'referral',
+    ...name,
+    rev: 1,
+    acceptedAt: toTimestamp(now),
+    routing: canonicalRouting(submission.routing),
+    urgency: submission.urgency,
+    onward: submission.onward,
+    hash: sealed.hash,
+    generation,
+    plan,
+    sealed: submission.sealed,
+  };
+  const due = { lane: outboxLane(name.id), at: toTimestamp(now + SCHEDULE.grace) };
+  await ledger.put({ v: 1, kind: 'outbox', ...name, rev: now, createdAt: row.acceptedAt, urgency: row.urgency, due });
+  if (!(await ledger.create(row))) {
+    const { referral: winner } = await ledger.read(name);
+    if (!winner) throw new RelayError('try-again', 'Send the same request again.', { retryAfter: 1 });
+    return answerAgain(relay, winner, submission, sealed.hash);
+  }
+  relay.telemetry.record('accepted', { ...name, urgency: row.urgency, routes: plan.routes.length });
+  await dispatchPlacing(relay, row);
+  return toAcceptance(row);
+}
+
+/** The same `202` to the same submission, a conflict to any other. */
+function answerAgain(relay: Parts, row: ReferralRow, submission: Submission, hash: string): Acceptance {
+  const same =
+    row.hash === hash &&
+    row.urgency === submission.urgency &&
+    row.onward === submission.onward &&
+    routingKey(row.routing) === routingKey(submission.routing);
+  if (same) return toAcceptance(row);
+  relay.telemetry.record('refused', { hotline: row.hotline, id: row.id, code: 'id-conflict' });
+  throw new RelayError('id-conflict', 'Submit the other referral under an id of its own.', {
+    members: { sealed: row.hash, acceptedAt: row.acceptedAt },
+  });
+}
+
+async function findIntakeKey(
+  { keys }: Parts,
+  hotline: Hotline,
+  kid: string,
+  now: number,
+): Promise<Pick<IntakeKey, 'generation'>> {
+  for (const record of acceptedIntakeKeys(hotline, toTimestamp(now))) {
+    const key = await keys.intakeKey(hotline.id, record);
+    if (key.kid === kid) return key;
+  }
+  throw new RelayError('wrong-intake-key', 'Fetch the directory and seal for one of your intake keys listed there.');
+}
+
+const toAcceptance = (row: ReferralRow): Acceptance => ({
+  id: row.id,
+  hotline: row.hotline,
+  status: 'accepted',
+  acceptedAt: row.acceptedAt,
+  sealed: row.hash,
+  routes: row.plan.routes,
+  unrouted: row.plan.unrouted,
+});

@@ -136,7 +136,7 @@ export function loadRegistry(files: readonly RegistryFile[]): Registry {
   }
   faults.push(...findConflicts(partners));
   if (faults.length > 0) throw new RegistryError(faults);
-  return buildRegistry(partners.map(({ partner }) => partner));
+  return buildRegistry(partners.map(({ partner }) => partner).sort((a, b) => (a.id < b.id ? -1 : 1)));
 }
 
 function parsePartnerFile(name: string, text: string): Partner {
@@ -144,6 +144,7 @@ function parsePartnerFile(name: string, text: string): Partner {
   try {
     value = parseJson(text);
   } catch (error) {
+    if (text.includes('PRIVATE KEY')) throw fault('', PRIVATE);
     throw fault('', error instanceof Error ? error.message : 'not valid JSON');
   }
   refusePrivateKeys(value);
@@ -196,6 +197,7 @@ function findConflicts(partners: readonly { file: string; partner: Partner }[]):
   return faults;
 }
 
+/** `partners`: sorted by id. */
 function buildRegistry(partners: readonly Partner[]): Registry {
   const all = new Map(partners.map((partner) => [partner.id, partner]));
   const agencies = new Map<string, Agency>();

@@ -1,13 +1,12 @@
 import type { FunctionName } from './names.ts';
 
-/** A call of the API: what it is named, which function serves it, and who may make it. */
+/** A call of the API: what it is named, and which function serves it. */
 export interface Endpoint {
   name: EndpointName;
   method: 'GET' | 'POST';
   /** Path as API Gateway routes it; `{hotline}` and `{id}` name the referral. */
   path: string;
   function: FunctionName;
-  callers: readonly ('hotline' | 'agency')[];
 }
 
 export type EndpointName =
@@ -16,14 +15,14 @@ export type EndpointName =
 const REFERRAL = '/v1/referrals/{hotline}/{id}';
 
 export const ENDPOINTS = [
-  { name: 'submit', method: 'POST', path: '/v1/referrals', function: 'submit', callers: ['hotline'] },
-  { name: 'route', method: 'POST', path: `${REFERRAL}/routes`, function: 'submit', callers: ['hotline', 'agency'] },
-  { name: 'withdraw', method: 'POST', path: `${REFERRAL}/withdraw`, function: 'submit', callers: ['hotline'] },
-  { name: 'answer', method: 'POST', path: `${REFERRAL}/outcomes`, function: 'answer', callers: ['agency'] },
-  { name: 'receive', method: 'POST', path: '/v1/outcomes/receive', function: 'collect', callers: ['hotline'] },
-  { name: 'acknowledge', method: 'POST', path: '/v1/outcomes/acknowledge', function: 'collect', callers: ['hotline'] },
-  { name: 'status', method: 'GET', path: REFERRAL, function: 'query', callers: ['hotline'] },
-  { name: 'directory', method: 'GET', path: '/v1/directory', function: 'query', callers: ['hotline', 'agency'] },
+  { name: 'submit', method: 'POST', path: '/v1/referrals', function: 'submit' },
+  { name: 'route', method: 'POST', path: `${REFERRAL}/routes`, function: 'submit' },
+  { name: 'withdraw', method: 'POST', path: `${REFERRAL}/withdraw`, function: 'submit' },
+  { name: 'answer', method: 'POST', path: `${REFERRAL}/outcomes`, function: 'answer' },
+  { name: 'receive', method: 'POST', path: '/v1/outcomes/receive', function: 'collect' },
+  { name: 'acknowledge', method: 'POST', path: '/v1/outcomes/acknowledge', function: 'collect' },
+  { name: 'status', method: 'GET', path: REFERRAL, function: 'query' },
+  { name: 'directory', method: 'GET', path: '/v1/directory', function: 'query' },
 ] as const satisfies readonly Endpoint[];
 
 /** Serves every other method and path: its signature is verified, then the answer is `404`. */

@@ -113,10 +113,10 @@ export interface Registry {
   /** The agency for what nobody is registered for. */
   fallback: Agency | undefined;
   /** Every agency registered for a country, sorted by id. */
-  agenciesFor(country: string): readonly Agency[];
-  find(partner: string): Partner | undefined;
+  agenciesFor: (country: string) => readonly Agency[];
+  find: (partner: string) => Partner | undefined;
   /** A signing key of a partner, whether it still counts or not. */
-  findKey(partner: string, kid: string): VerificationKey | undefined;
+  findKey: (partner: string, kid: string) => VerificationKey | undefined;
 }
 
 /**

@@ -1,0 +1,18 @@
+import { writeFile } from 'node:fs/promises';
+import * as z from 'zod';
+import { Referral } from '../core/referral.ts';
+
+/*
+ * Writes docs/referral.schema.json, the JSON Schema that is part of the protocol (section 1):
+ * `npm run docs:schema`. A test fails while the file differs from the code.
+ */
+
+export const SCHEMA_FILE = new URL('../docs/referral.schema.json', import.meta.url);
+
+/** The JSON Schema (draft 2020-12) of a referral, as text. */
+export function referralSchema(): string {
+  const { $schema, ...schema } = z.toJSONSchema(Referral, { target: 'draft-2020-12' });
+  return `${JSON.stringify({ $schema, $id: 'urn:referral-relay:schema:referral/1', ...schema }, null, 2)}\n`;
+}
+
+if (import.meta.main) await writeFile(SCHEMA_FILE, referralSchema());

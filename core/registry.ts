@@ -67,9 +67,9 @@ export const Agency = z.strictObject({
     .array(Country)
     .check(z.refine((list) => new Set(list).size === list.length, { error: 'must not name a country twice' })),
   /** Takes what nobody else is registered for. At most one agency. */
-  fallback: z._default(z.boolean(), false),
+  fallback: z.prefault(z.boolean(), false),
   /** May send referrals on (protocol section 8). */
-  forwards: z._default(z.boolean(), false),
+  forwards: z.prefault(z.boolean(), false),
   /** Symmetric keys that referrals are re-wrapped for; the highest generation is used. */
   kmsKeys: KmsKeyRecords,
   /** The principal that polls and decrypts; derived from the id if it lives in the relay's account. */

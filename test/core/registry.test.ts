@@ -49,6 +49,16 @@ const agency = (more: Members = {}): Members => ({
 const file = (partner: Members, name = `${String(partner['id'])}.json`) => ({ name, text: JSON.stringify(partner) });
 const load = (...partners: Members[]) => loadRegistry(partners.map((partner) => file(partner)));
 
+const generations = (list: readonly { generation: number }[]) => list.map(({ generation }) => generation);
+const lantern = (intakeKeys: object[]): Hotline => one(load(hotline({ intakeKeys })).hotlines);
+const wacht = (kmsKeys: object[]): Agency => one(load(agency({ kmsKeys })).agencies);
+
+function one<T>(partners: ReadonlyMap<string, T>): T {
+  const [partner] = partners.values();
+  if (!partner) throw new Error('no partner');
+  return partner;
+}
+
 function faultsOf(files: { name: string; text: string }[]): readonly RegistryFault[] {
   try {
     loadRegistry(files);
@@ -247,17 +257,6 @@ describe('KMS keys over time', () => {
   const at = '2026-06-01T00:00:00.000Z';
   const after = '2026-06-01T00:00:00.001Z';
   const keys = [{ generation: 1, retiredAt: at }, { generation: 3 }, { generation: 2 }];
-  const generations = (list: readonly { generation: number }[]) => list.map(({ generation }) => generation);
-  const lantern = (intakeKeys: object[]): Hotline => {
-    const found = load(hotline({ intakeKeys })).hotlines.get('gb-lantern');
-    if (!found) throw new Error('no hotline');
-    return found;
-  };
-  const wacht = (kmsKeys: object[]): Agency => {
-    const found = load(agency({ kmsKeys })).agencies.get('de-wacht');
-    if (!found) throw new Error('no agency');
-    return found;
-  };
 
   it('accepts every intake key up to its retirement, the newest generation first', () => {
     expect(generations(acceptedIntakeKeys(lantern(keys), before))).toEqual([3, 2, 1]);

@@ -1,4 +1,3 @@
-import type { Agency, Registry } from './registry.ts';
 import type { Role, Routing } from './schema.ts';
 
 /** An agency that a referral goes to, and what led there; both lists are sorted and hold no duplicates. */
@@ -15,20 +14,27 @@ export interface RoutePlan {
   unrouted: string[];
 }
 
+/** Who is registered for what: the registry, or what the directory tells partners of it. */
+export interface AgencyBook {
+  /** Takes what nobody is registered for. */
+  fallback: { id: string } | undefined;
+  agenciesFor(country: string): readonly { id: string }[];
+}
+
 /**
  * Where a referral goes (protocol section 3): to every agency registered for one of its countries, and for a country
  * nobody is registered for, or when no country is known, to the fallback. `except` is the agency that sends it on: a
  * country whose only agency is that one stays unrouted.
  */
-export function planRoutes(routing: Routing, registry: Registry, except?: string): RoutePlan {
+export function planRoutes(routing: Routing, book: AgencyBook, except?: string): RoutePlan {
   const routes = new Map<string, PlannedRoute>();
   const unrouted = new Set<string>();
-  const fallback = registry.fallback?.id === except ? undefined : registry.fallback;
+  const fallback = book.fallback?.id === except ? undefined : book.fallback;
 
   for (const role of ['suspect', 'victim'] as const) {
     for (const country of routing[role]) {
-      const agencies = registry.agenciesFor(country).filter(({ id }) => id !== except);
-      const takers = agencies.length > 0 || registry.agenciesFor(country).length > 0 ? agencies : listOf(fallback);
+      const agencies = book.agenciesFor(country).filter(({ id }) => id !== except);
+      const takers = agencies.length > 0 || book.agenciesFor(country).length > 0 ? agencies : listOf(fallback);
       if (takers.length === 0) unrouted.add(country);
       for (const agency of takers) add(routes, agency.id, role, country);
     }
@@ -71,7 +77,7 @@ function add(routes: Map<string, PlannedRoute>, agency: string, role: Role, coun
   routes.set(agency, widenRoute(route, { agency, roles: [role], countries: [country] }));
 }
 
-const listOf = (agency: Agency | undefined): Agency[] => (agency ? [agency] : []);
+const listOf = (agency: { id: string } | undefined): { id: string }[] => (agency ? [agency] : []);
 
 const union = <T extends string>(a: readonly T[], b: readonly T[]): T[] => [...new Set([...a, ...b])].sort();
 

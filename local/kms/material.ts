@@ -1,0 +1,155 @@
+import {
+  constants,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  randomBytes,
+  sign,
+  subtle,
+  verify,
+} from 'node:crypto';
+import { promisify } from 'node:util';
+import { p256 } from '@noble/curves/nist.js';
+import { KmsError } from './errors.ts';
+import {
+  ENCRYPTION_ALGORITHMS,
+  type EncryptionAlgorithm,
+  KEY_SPECS,
+  type KeySpec,
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
+} from './key-specs.ts';
+
+/*
+ * Key material and what is computed with it. RSA runs on libuv's thread pool (`generateKeyPair`, WebCrypto, `sign` and
+ * `verify` with a callback), so the event loop stays free and every core is used: up to UV_THREADPOOL_SIZE, 4 unless
+ * the process was started with another value.
+ */
+
+export interface SecretKey {
+  type: 'symmetric';
+  bytes: Buffer;
+}
+
+export interface KeyPair {
+  type: 'rsa' | 'ec';
+  privateKey: KeyObject;
+  publicKey: KeyObject;
+}
+
+export type Material = SecretKey | KeyPair;
+
+export type OaepAlgorithm = Exclude<EncryptionAlgorithm, 'SYMMETRIC_DEFAULT'>;
+
+const generate = promisify(generateKeyPair);
+const signAsync = promisify(sign);
+const verifyAsync = promisify(verify);
+
+export async function generateMaterial(spec: KeySpec): Promise<Material> {
+  const entry = KEY_SPECS[spec];
+  if (entry.type === 'symmetric') return { type: 'symmetric', bytes: randomBytes(32) };
+  if (entry.type === 'ec') return { type: 'ec', ...(await generate('ec', { namedCurve: 'P-256' })) };
+  return { type: 'rsa', ...(await generate('rsa', { modulusLength: entry.bits })) };
+}
+
+/** The form in which a key file keeps material: base64 of the 32 bytes, or of the PKCS #8 DER. */
+export const encodeMaterial = (material: Material): string =>
+  material.type === 'symmetric'
+    ? material.bytes.toString('base64')
+    : material.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
+
+/** @throws {Error} when the text is not the material of a key of this spec */
+export function decodeMaterial(spec: KeySpec, text: string): Material {
+  const entry = KEY_SPECS[spec];
+  const bytes = Buffer.from(text, 'base64');
+  if (entry.type === 'symmetric') {
+    if (bytes.length !== 32) throw new Error('the key material does not have 32 bytes');
+    return { type: 'symmetric', bytes };
+  }
+  const privateKey = createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' });
+  const details = privateKey.asymmetricKeyDetails;
+  const fits = entry.type === 'rsa' ? details?.modulusLength === entry.bits : details?.namedCurve === 'prime256v1';
+  if (!fits) throw new Error(`the key material is not of ${spec}`);
+  return { type: entry.type, privateKey, publicKey: createPublicKey(privateKey) };
+}
+
+export const publicKeyDer = (pair: KeyPair): Buffer => pair.publicKey.export({ format: 'der', type: 'spki' });
+
+/** The longest plaintext in bytes that this pair takes. */
+export const oaepCapacity = (pair: KeyPair, algorithm: OaepAlgorithm): number =>
+  (pair.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8 - ENCRYPTION_ALGORITHMS[algorithm].overhead;
+
+export async function encryptOaep(pair: KeyPair, algorithm: OaepAlgorithm, plaintext: Uint8Array): Promise<Buffer> {
+  const { hash } = ENCRYPTION_ALGORITHMS[algorithm];
+  const key = pair.publicKey.toCryptoKey({ name: 'RSA-OAEP', hash }, false, ['encrypt']);
+  return Buffer.from(await subtle.encrypt('RSA-OAEP', key, Uint8Array.from(plaintext)));
+}
+
+/** Every failure is one and the same `InvalidCiphertextException`: wrong key, length, hash or padding. */
+export async function decryptOaep(pair: KeyPair, algorithm: OaepAlgorithm, ciphertext: Uint8Array): Promise<Buffer> {
+  const { hash } = ENCRYPTION_ALGORITHMS[algorithm];
+  const key = pair.privateKey.toCryptoKey({ name: 'RSA-OAEP', hash }, false, ['decrypt']);
+  try {
+    return Buffer.from(await subtle.decrypt('RSA-OAEP', key, Uint8Array.from(ciphertext)));
+  } catch {
+    throw new KmsError('InvalidCiphertextException', 'The ciphertext cannot be decrypted with this key and algorithm.');
+  }
+}
+
+export type MessageType = 'RAW' | 'DIGEST';
+
+/** An ECDSA signature is DER, as KMS gives it (ANSI X9.62). `node:crypto` cannot sign a ready digest; noble can. */
+export async function signMessage(
+  pair: KeyPair,
+  algorithm: SigningAlgorithm,
+  message: Buffer,
+  form: MessageType,
+): Promise<Buffer> {
+  if (form === 'RAW') {
+    return signAsync(SIGNING_ALGORITHMS[algorithm].hash, message, { key: pair.privateKey, ...paddingOf(algorithm) });
+  }
+  refuseForeignDigest(pair, algorithm, message);
+  const { d } = pair.privateKey.export({ format: 'jwk' });
+  if (d === undefined) throw new Error('the private key has no scalar');
+  return Buffer.from(p256.sign(message, Buffer.from(d, 'base64url'), DIGEST_FORM));
+}
+
+export async function verifyMessage(
+  pair: KeyPair,
+  algorithm: SigningAlgorithm,
+  message: Buffer,
+  form: MessageType,
+  signature: Buffer,
+): Promise<boolean> {
+  if (form === 'RAW') {
+    const key = { key: pair.publicKey, ...paddingOf(algorithm) };
+    return verifyAsync(SIGNING_ALGORITHMS[algorithm].hash, message, key, signature);
+  }
+  refuseForeignDigest(pair, algorithm, message);
+  return p256.verify(signature, message, publicKeyDer(pair).subarray(-UNCOMPRESSED_POINT), DIGEST_FORM);
+}
+
+/** KMS neither makes nor demands low-S signatures. */
+const DIGEST_FORM = { prehash: false, format: 'der', lowS: false } as const;
+
+/** The SPKI of a P-256 key ends in the uncompressed point (RFC 5480 section 2.2). */
+const UNCOMPRESSED_POINT = 65;
+
+function refuseForeignDigest(pair: KeyPair, algorithm: SigningAlgorithm, digest: Buffer): void {
+  if (pair.type !== 'ec') {
+    throw new KmsError('UnsupportedOperationException', 'This KMS signs a ready digest with ECC_NIST_P256 only.');
+  }
+  if (digest.length !== SIGNING_ALGORITHMS[algorithm].digest) {
+    throw new KmsError('ValidationException', `Digest is invalid length for algorithm ${algorithm}.`);
+  }
+}
+
+/** KMS salts PSS with as many bytes as the hash has. */
+function paddingOf(algorithm: SigningAlgorithm): { padding?: number; saltLength?: number } {
+  const { type, pss } = SIGNING_ALGORITHMS[algorithm];
+  if (type === 'ec') return {};
+  return pss
+    ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+    : { padding: constants.RSA_PKCS1_PADDING };
+}

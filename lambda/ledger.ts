@@ -1,0 +1,149 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import {
+  DeleteCommand,
+  type DynamoDBDocumentClient,
+  PutCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import type { LedgerRow } from '../core/ledger.ts';
+import { DUE_INDEX } from '../core/names.ts';
+import type { Ledger, Telemetry } from '../core/ports.ts';
+import { toTimestamp } from '../core/time.ts';
+import { fromItem, LedgerItemError, NAMES, partitionKey, toItem, toRecord } from './ledger-items.ts';
+
+/*
+ * The ledger in one DynamoDB table. Each call is one request to one item, but for reads, which follow the pages of
+ * their partition. A request that the SDK repeats because its answer was lost finds its own effect: `create`, `replace`
+ * and `remove` then report that somebody was first, and the use cases look who.
+ */
+
+interface LedgerOptions {
+  client: Pick<DynamoDBDocumentClient, 'send'>;
+  table: string;
+  /** Told of due rows that this version of the code does not understand. */
+  telemetry: Telemetry;
+}
+
+export function createLedger({ client, table, telemetry }: LedgerOptions): Ledger {
+  async function* query(input: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator {
+    let page: QueryCommandInput['ExclusiveStartKey'];
+    do {
+      const result = await client.send(new QueryCommand({ ...input, TableName: table, ExclusiveStartKey: page }));
+      yield* result.Items ?? [];
+      page = result.LastEvaluatedKey;
+    } while (page);
+  }
+
+  return {
+    /** @throws {LedgerItemError} if a row is not understood: nothing is decided on half a record */
+    async read(name, content) {
+      const rows: LedgerRow[] = [];
+      const items = query({
+        KeyConditionExpression: '#pk = :pk',
+        ProjectionExpression: [...Object.keys(NAMES), ...(content ? ['#sealed'] : [])].join(', '),
+        ExpressionAttributeNames: content ? { ...NAMES, '#sealed': 'sealed' } : NAMES,
+        ExpressionAttributeValues: { ':pk': partitionKey(name) },
+        ConsistentRead: true,
+      });
+      for await (const item of items) rows.push(fromItem(item));
+      return toRecord(rows);
+    },
+
+    create(row) {
+      return unlessRefused(
+        client.send(
+          new PutCommand({ TableName: table, Item: toItem(row), ConditionExpression: 'attribute_not_exists(pk)' }),
+        ),
+      );
+    },
+
+    async put(row) {
+      await client.send(new PutCommand({ TableName: table, Item: toItem(row) }));
+    },
+
+    async replace(row) {
+      const { pk, sk, lane, dueAt, row: map } = toItem(row);
+      const isDue = lane !== undefined;
+      const losesContent = row.kind === 'referral' && row.contentRemovedAt !== undefined;
+      const removed = [...(isDue ? [] : ['#lane', '#dueAt']), ...(losesContent ? ['#sealed'] : [])];
+      const written = await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: { pk, sk },
+            ConditionExpression: '#rev = :rev',
+            UpdateExpression:
+              `SET #rev = :next, #row = :row${isDue ? ', #lane = :lane, #dueAt = :dueAt' : ''}` +
+              (removed.length > 0 ? ` REMOVE ${removed.join(', ')}` : ''),
+            ExpressionAttributeNames: {
+              '#rev': 'rev',
+              '#row': 'row',
+              '#lane': 'lane',
+              '#dueAt': 'dueAt',
+              ...(losesContent && { '#sealed': 'sealed' }),
+            },
+            ExpressionAttributeValues: {
+              ':rev': row.rev,
+              ':next': row.rev + 1,
+              ':row': map,
+              ...(isDue && { ':lane': lane, ':dueAt': dueAt }),
+            },
+          }),
+        ),
+      );
+      if (!written) return undefined;
+      return { ...row, rev: row.rev + 1, ...(losesContent && { sealed: undefined }) };
+    },
+
+    remove(row) {
+      const { pk, sk, rev } = toItem(row);
+      return unlessRefused(
+        client.send(
+          new DeleteCommand({
+            TableName: table,
+            Key: { pk, sk },
+            ConditionExpression: 'rev = :rev',
+            ExpressionAttributeValues: { ':rev': rev },
+          }),
+        ),
+      );
+    },
+
+    /** A row that is not understood is reported and passed over, so that it does not hold up its lane. */
+    async due(lane, until, limit) {
+      const rows: LedgerRow[] = [];
+      const items = query({
+        IndexName: DUE_INDEX,
+        KeyConditionExpression: '#lane = :lane AND #dueAt <= :until',
+        ProjectionExpression: Object.keys(NAMES).join(', '),
+        ExpressionAttributeNames: NAMES,
+        ExpressionAttributeValues: { ':lane': lane, ':until': toTimestamp(until) },
+        ScanIndexForward: true,
+        Limit: limit,
+      });
+      for await (const item of items) {
+        try {
+          rows.push(fromItem(item));
+        } catch (error) {
+          if (!(error instanceof LedgerItemError)) throw error;
+          telemetry.record('failed', { what: 'ledger-row', lane, row: error.where });
+        }
+        if (rows.length >= limit) break;
+      }
+      return rows;
+    },
+  };
+}
+
+/** Whether a conditional write took place; anything but the condition's failure rejects. */
+async function unlessRefused(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}

@@ -1,6 +1,6 @@
 import type { Acceptance, Submission } from '../contracts.ts';
 import { RelayError } from '../errors.ts';
-import { isFreshReferralId } from '../ids.ts';
+import { isFreshReferralId, type ReferralName } from '../ids.ts';
 import { outboxLane, type ReferralRow } from '../ledger.ts';
 import { SCHEDULE } from '../limits.ts';
 import type { IntakeKey, Relay } from '../ports.ts';
@@ -24,12 +24,8 @@ export async function submitReferral(relay: Parts, hotline: Hotline, submission:
   const name = { hotline: hotline.id, id: submission.id };
   const now = clock.now();
 
-  const { referral: known, outbox } = await ledger.read(name);
-  if (known) {
-    const answer = answerAgain(relay, known, submission, sealed.hash);
-    if (outbox) await dispatchPlacing(relay, known);
-    return answer;
-  }
+  const known = await answerKnown(relay, name, submission, sealed.hash);
+  if (known) return known;
 
   if (!isFreshReferralId(submission.id, now)) {
     const detail = 'holds a time more than 30 days ago or 5 minutes ahead; make a new id, and check the clock';
@@ -61,27 +57,37 @@ export async function submitReferral(relay: Parts, hotline: Hotline, submission:
   const due = { lane: outboxLane(name.id), at: toTimestamp(now + SCHEDULE.grace) };
   await ledger.put({ v: 1, kind: 'outbox', ...name, rev: now, createdAt: row.acceptedAt, urgency: row.urgency, due });
   if (!(await ledger.create(row))) {
-    const { referral: winner } = await ledger.read(name);
-    if (!winner) throw new RelayError('try-again', 'Send the same request again.', { retryAfter: 1 });
-    return answerAgain(relay, winner, submission, sealed.hash);
+    const winner = await answerKnown(relay, name, submission, sealed.hash);
+    if (winner) return winner;
+    throw new RelayError('try-again', 'Send the same request again.', { retryAfter: 1 });
   }
   relay.telemetry.record('accepted', { ...name, urgency: row.urgency, routes: plan.routes.length });
   await dispatchPlacing(relay, row);
   return toAcceptance(row);
 }
 
-/** The same `202` to the same submission, a conflict to any other. */
-function answerAgain(relay: Parts, row: ReferralRow, submission: Submission, hash: string): Acceptance {
+/** The same `202` to the same submission, a conflict to any other, nothing if there was none. */
+async function answerKnown(
+  relay: Parts,
+  name: ReferralName,
+  submission: Submission,
+  hash: string,
+): Promise<Acceptance | undefined> {
+  const { referral, outbox } = await relay.ledger.read(name);
+  if (!referral) return undefined;
   const same =
-    row.hash === hash &&
-    row.urgency === submission.urgency &&
-    row.onward === submission.onward &&
-    routingKey(row.routing) === routingKey(submission.routing);
-  if (same) return toAcceptance(row);
-  relay.telemetry.record('refused', { hotline: row.hotline, id: row.id, code: 'id-conflict' });
-  throw new RelayError('id-conflict', 'Submit the other referral under an id of its own.', {
-    members: { sealed: row.hash, acceptedAt: row.acceptedAt },
-  });
+    referral.hash === hash &&
+    referral.urgency === submission.urgency &&
+    referral.onward === submission.onward &&
+    routingKey(referral.routing) === routingKey(submission.routing);
+  if (!same) {
+    throw new RelayError('id-conflict', 'Submit the other referral under an id of its own.', {
+      members: { sealed: referral.hash, acceptedAt: referral.acceptedAt },
+    });
+  }
+  // Whoever accepted it may have ended before telling anybody.
+  if (outbox) await dispatchPlacing(relay, referral);
+  return toAcceptance(referral);
 }
 
 async function findIntakeKey(

@@ -1,0 +1,37 @@
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { deliverReferral } from '../core/use-cases/deliver.ts';
+import { createKeyClient, createQueueClient } from './clients.ts';
+import { readConfig } from './config.ts';
+import { createKeys } from './keys.ts';
+import { readDispatch } from './messages.ts';
+import { createQueues } from './queues.ts';
+import { createBase } from './relay.ts';
+
+/* Re-wraps content keys for agencies and puts referrals into their queues; the only function that KMS lets do so. */
+
+const config = readConfig('deliver', process.env);
+const { stage, region, queueUrlBase: urlBase } = config;
+const base = createBase('deliver', config);
+const relay = {
+  ...base,
+  queues: createQueues({ client: createQueueClient({ region }), stage, urlBase, telemetry: base.telemetry }),
+  keys: createKeys({ client: createKeyClient({ region }), stage }),
+  randomness: { fraction: Math.random },
+};
+
+/** A message that is not understood, or whose referral could not be written, comes back and ends in the dead-letter queue. */
+export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> {
+  const results = await Promise.allSettled(
+    Records.map(async ({ body }) => {
+      const message = readDispatch(body);
+      if (!message) throw new SyntaxError('not a dispatch message');
+      await deliverReferral(relay, message);
+    }),
+  );
+  const failures = Records.filter((_, index) => results[index]?.status === 'rejected');
+  for (const result of results) {
+    if (result.status !== 'rejected') continue;
+    relay.telemetry.record('failed', { error: result.reason instanceof Error ? result.reason.name : 'unknown' });
+  }
+  return { batchItemFailures: failures.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+}

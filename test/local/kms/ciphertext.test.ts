@@ -6,7 +6,10 @@ import { type EncryptionContext, keyIdOf, openBlob, sealBlob } from '../../../lo
 
 const key = randomBytes(32);
 const id = randomUUID();
-const context: fc.Arbitrary<EncryptionContext> = fc.dictionary(fc.string(), fc.string(), { maxKeys: 4 });
+const context: fc.Arbitrary<EncryptionContext> = fc.dictionary(fc.string(), fc.string(), {
+  maxKeys: 4,
+  noNullPrototype: true,
+});
 const plaintext = fc.uint8Array({ minLength: 1, maxLength: 64 });
 
 const reversed = (pairs: EncryptionContext): EncryptionContext =>

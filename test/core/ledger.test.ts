@@ -15,6 +15,8 @@ import {
   type ReferralRow,
   reminded,
   type RouteRow,
+  type StatementContent,
+  type StatementRow,
   sent,
   undeliverable,
   widen,
@@ -185,9 +187,21 @@ describe('content', () => {
 
   it('stays while a statement has still to be applied', () => {
     const plan = { routes: [], unrouted: [] };
-    const content = { type: 'route', statement: '', by: 'x', routing: { suspect: [], victim: [] }, plan } as const;
+    const routing = { suspect: [], victim: [] };
+    const content: StatementContent = { type: 'route', statement: '', by: 'x', routing, plan };
     const due = { lane: 'outbox#0', at: toTimestamp(NOW) };
-    const row = { ...referral(), kind: 'statement', key: 'route#00', content, due } as const;
+    const { hotline, id, acceptedAt } = referral();
+    const row: StatementRow = {
+      v: 1,
+      kind: 'statement',
+      hotline,
+      id,
+      rev: 1,
+      key: 'route#00',
+      acceptedAt,
+      content,
+      due,
+    };
     expect(contentExpiry(record([opened(NOW)], { statements: [row] }), DAY)).toBeUndefined();
   });
 

@@ -4,7 +4,7 @@ import { compactVerify } from 'jose/jws/compact/verify';
 import * as z from 'zod/mini';
 import { decodeBase64url } from './base64url.ts';
 import { readExactHeader } from './jose-header.ts';
-import { ALGORITHMS, type SigningJwk, type VerificationKey } from './keys.ts';
+import { ALGORITHMS, curveOf, type VerificationKey } from './keys.ts';
 import { Hash } from './schema.ts';
 
 /*
@@ -118,9 +118,3 @@ function readHeader(segment: string): z.infer<typeof Header> {
 const malformed = (clause: string): JwsError => new JwsError('malformed', `The JWS ${clause}.`);
 
 const unverified = (): JwsError => new JwsError('unverified', 'The JWS is not signed by a key that counts.');
-
-function curveOf(key: KeyObject): SigningJwk['crv'] {
-  if (key.asymmetricKeyType === 'ed25519') return 'Ed25519';
-  if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'P-256';
-  throw new TypeError('a signing key must be an Ed25519 or P-256 key');
-}

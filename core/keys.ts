@@ -70,6 +70,16 @@ export const countsAt = (key: VerificationKey, takenInAt: Timestamp): boolean =>
   (key.retiredAt === undefined || takenInAt < key.retiredAt) &&
   (key.compromisedAt === undefined || takenInAt < key.compromisedAt);
 
+/**
+ * The curve of a private signing key.
+ * @throws {TypeError} if it is not a private Ed25519 or P-256 key
+ */
+export function curveOf(key: KeyObject): SigningJwk['crv'] {
+  if (key.type === 'private' && key.asymmetricKeyType === 'ed25519') return 'Ed25519';
+  if (key.type === 'private' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'P-256';
+  throw new TypeError('a signing key must be a private Ed25519 or P-256 key');
+}
+
 /** RFC 7638: SHA-256 over the required members in lexicographic order, as unpadded base64url. */
 export function thumbprint(jwk: SigningJwk | IntakeJwk): string {
   const required =
@@ -83,7 +93,7 @@ export function thumbprint(jwk: SigningJwk | IntakeJwk): string {
 
 /**
  * Encodings of the points of small order on edwards25519, sign bit cleared. Under such a key one forged signature fits
- * every message, and OpenSSL accepts it. The test holds this list against an independent implementation.
+ * every message, and not every version of OpenSSL refuses it. The test holds this list against an independent implementation.
  */
 const SMALL_ORDER: ReadonlySet<string> = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',

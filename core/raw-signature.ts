@@ -1,5 +1,5 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
-import type { SigningJwk, VerificationKey } from './keys.ts';
+import { curveOf, type SigningJwk, type VerificationKey } from './keys.ts';
 
 /** R and S, 32 bytes each, with both algorithms (RFC 9421 sections 3.3.4 and 3.3.6). */
 const SIGNATURE_LENGTH = 64;
@@ -27,10 +27,4 @@ export function verifyBytes({ key, jwk }: VerificationKey, data: Uint8Array, sig
 export function signBytes(key: KeyObject, data: Uint8Array): Buffer {
   const { hash, options } = SCHEMES[curveOf(key)];
   return sign(hash, data, { key, ...options });
-}
-
-function curveOf(key: KeyObject): SigningJwk['crv'] {
-  if (key.type === 'private' && key.asymmetricKeyType === 'ed25519') return 'Ed25519';
-  if (key.type === 'private' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'P-256';
-  throw new TypeError('Requests are signed with a private key, Ed25519 or P-256.');
 }

@@ -36,5 +36,29 @@ export const DUE_INDEX = 'due';
 /** The role of a partner or of one of the relay's functions. */
 export const roleName = (stage: string, holder: string): string => `referral-relay-${stage}-${holder}`;
 
+/** A stack of the deployment: `core`, `service`, or a partner's id. */
+export const stackName = (stage: string, part: string): string => `referral-relay-${stage}-${part}`;
+
+/** Where the operator's alarms speak. */
+export const alarmTopic = (stage: string): string => `referral-relay-${stage}-alarms`;
+
+/** Where an agency is told that an immediate referral waits. */
+export const pageTopic = (stage: string, agency: string): string => `referral-relay-${stage}-${agency}-page`;
+
+/** `holder`: a function, a dispatch queue, `api`, or a partner's id. */
+export const alarmName = (stage: string, holder: string, what: string): string =>
+  `referral-relay-${stage}-${holder}-${what}`;
+
+export const functionName = (stage: string, name: FunctionName): string => `referral-relay-${stage}-${name}`;
+
+/** The alias that every caller of a function uses; a deployment moves it to the new version by and by. */
+export const LIVE_ALIAS = 'live';
+
+export const functionLogGroup = (stage: string, name: FunctionName): string =>
+  `/aws/lambda/${functionName(stage, name)}`;
+
+/** Under `vendedlogs`, as AWS advises: such groups need no resource policy, whose size is limited. */
+export const accessLogGroup = (stage: string): string => `/aws/vendedlogs/referral-relay-${stage}-api`;
+
 export const FUNCTIONS = ['submit', 'deliver', 'answer', 'collect', 'query', 'sweep'] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { type Fault, RelayError } from './errors.ts';
 import { parseJson } from './json.ts';
 import { KeyRecord, thumbprint, toVerificationKey, type VerificationKey } from './keys.ts';
+import { RolesAnywhere } from './roles-anywhere.ts';
 import { Country, parse, PartnerId, Timestamp } from './schema.ts';
 
 /*
@@ -41,13 +42,15 @@ const KmsKeyRecords = z.array(KmsKeyRecord).check(
   }),
 );
 
+const Email = z.string().check(z.regex(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, { error: 'must be an e-mail address' }));
+
+const Contact = z.strictObject({ email: Email });
+
 const partner = {
   id: PartnerId,
   name: z.string().check(z.minLength(1), z.maxLength(200)),
   /** Where the operator reaches the people who run this partner's systems. */
-  contact: z.strictObject({
-    email: z.string().check(z.regex(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, { error: 'must be an e-mail address' })),
-  }),
+  contact: Contact,
   /** Signing keys, oldest first; a key is never removed, only retired or compromised. */
   keys: z.array(KeyRecord),
 };
@@ -60,21 +63,39 @@ export const Hotline = z.strictObject({
 });
 export type Hotline = z.infer<typeof Hotline>;
 
-export const Agency = z.strictObject({
-  kind: z.literal('agency'),
-  ...partner,
-  countries: z
-    .array(Country)
-    .check(z.refine((list) => new Set(list).size === list.length, { error: 'must not name a country twice' })),
-  /** Takes what nobody else is registered for. At most one agency. */
-  fallback: z.prefault(z.boolean(), false),
-  /** May send referrals on (protocol section 8). */
-  forwards: z.prefault(z.boolean(), false),
-  /** Symmetric keys that referrals are re-wrapped for; the highest generation is used. */
-  kmsKeys: KmsKeyRecords,
-  /** The principal that polls and decrypts; derived from the id if it lives in the relay's account. */
-  principal: z.optional(RoleArn),
-});
+export const Agency = z
+  .strictObject({
+    kind: z.literal('agency'),
+    ...partner,
+    contact: z.extend(Contact, {
+      /** Told, without any content, that an `immediate` referral waits unopened: an e-mail address or an https URL. */
+      page: z.optional(
+        z.string().check(
+          z.regex(/^(?:https:\/\/[^\s/?#@]+(?:[/?#]\S*)?|[^\s@/]+@[^\s@/]+\.[^\s@/]+)$/, {
+            error: 'must be an e-mail address or an https URL',
+          }),
+        ),
+      ),
+    }),
+    countries: z
+      .array(Country)
+      .check(z.refine((list) => new Set(list).size === list.length, { error: 'must not name a country twice' })),
+    /** Takes what nobody else is registered for. At most one agency. */
+    fallback: z.prefault(z.boolean(), false),
+    /** May send referrals on (protocol section 8). */
+    forwards: z.prefault(z.boolean(), false),
+    /** Symmetric keys that referrals are re-wrapped for; the highest generation is used. */
+    kmsKeys: KmsKeyRecords,
+    /** The principal that polls and decrypts; derived from the id if it lives in the relay's account. */
+    principal: z.optional(RoleArn),
+    rolesAnywhere: z.optional(RolesAnywhere),
+  })
+  .check(
+    z.refine(({ principal, rolesAnywhere }) => principal === undefined || rolesAnywhere === undefined, {
+      error: 'must not be given together with "principal": the agency has one way in',
+      path: ['rolesAnywhere'],
+    }),
+  );
 export type Agency = z.infer<typeof Agency>;
 
 export type Partner = Hotline | Agency;

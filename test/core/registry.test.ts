@@ -12,6 +12,7 @@ import {
 } from '../../core/registry.ts';
 import { SigningJwk as SigningJwkSchema } from '../../core/keys.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
+import { createAuthority } from '../support/certificates.ts';
 
 const SAMPLE = new URL('../../registry/sample', import.meta.url).pathname;
 
@@ -23,6 +24,14 @@ const newJwk = (curve: 'Ed25519' | 'P-256' = 'Ed25519'): SigningJwk => {
 const privateJwk = (): object => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
 const privatePem = (): string =>
   generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+
+const authority = createAuthority('Wacht Root');
+const ANYWHERE = '/rolesAnywhere';
+const page = (to: string) => ({ ...contact, page: to });
+const anywhere = (more: Members = {}): Members =>
+  agency({
+    rolesAnywhere: { certificateAuthority: authority.certificate, commonName: 'relay.wacht.example', ...more },
+  });
 
 type Members = Record<string, unknown>;
 const contact = { email: 'systems@partner.example' };
@@ -127,6 +136,21 @@ describe('look-ups', () => {
   });
 });
 
+describe('access of an agency', () => {
+  it.each(['on-call@wacht.example', 'https://pager.wacht.example/hook?team=1'])('may page %s', (to) => {
+    expect(one(load(agency({ contact: page(to) })).agencies).contact.page).toBe(to);
+  });
+
+  it('may be by a certificate of its own authority, with a list of revoked ones', () => {
+    const { rolesAnywhere } = one(load(anywhere({ revocations: authority.revocations })).agencies);
+    expect(rolesAnywhere).toEqual({
+      certificateAuthority: authority.certificate,
+      commonName: 'relay.wacht.example',
+      revocations: authority.revocations,
+    });
+  });
+});
+
 describe('what is wrong within a file is refused, with file and field', () => {
   const jwk = newJwk();
   const offCurve = { ...newJwk('P-256'), y: Buffer.alloc(32, 1).toString('base64url') };
@@ -168,6 +192,37 @@ describe('what is wrong within a file is refused, with file and field', () => {
     ],
     ['a KMS alias as ARN', agency({ kmsKeys: [{ generation: 1, arn: 'alias/x' }] }), '/kmsKeys/0/arn', /ARN of a KMS/],
     ['an account as principal', agency({ principal: 'arn:aws:iam::222222222222:root' }), '/principal', /role or user/],
+    ['a page that is a telephone', agency({ contact: page('tel:+49301') }), '/contact/page', /https URL/],
+    ['a page over plain http', agency({ contact: page('http://x.example/p') }), '/contact/page', /https URL/],
+    ['a page with a password', agency({ contact: page('https://u:p@x.example/') }), '/contact/page', /https URL/],
+    ['a page for a hotline', hotline({ contact: page('on@call.example') }), '/contact/page', /not a member/],
+    ['no certificate', anywhere({ certificateAuthority: 'none' }), `${ANYWHERE}/certificateAuthority`, /in PEM/],
+    [
+      'two certificates',
+      anywhere({ certificateAuthority: authority.certificate.repeat(2) }),
+      `${ANYWHERE}/certificateAuthority`,
+      /one X.509 certificate/,
+    ],
+    [
+      'a certificate that may not issue others',
+      anywhere({ certificateAuthority: createAuthority('Leaf', false).certificate }),
+      `${ANYWHERE}/certificateAuthority`,
+      /authority/,
+    ],
+    ['a policy variable as name', anywhere({ commonName: '${aws:username}' }), `${ANYWHERE}/commonName`, /common name/],
+    ['a wildcard as name', anywhere({ commonName: '*' }), `${ANYWHERE}/commonName`, /common name/],
+    [
+      'a certificate as revocation list',
+      anywhere({ revocations: authority.certificate }),
+      `${ANYWHERE}/revocations`,
+      /revocation list/,
+    ],
+    [
+      'two ways in',
+      { ...anywhere(), principal: 'arn:aws:iam::222222222222:role/wacht' },
+      '/rolesAnywhere',
+      /one way in/,
+    ],
     ['a fallback in words', agency({ fallback: 'yes' }), '/fallback', /of type boolean/],
     ['an id in capitals', hotline({ id: 'GB-LANTERN' }), '/id', /partner id/],
     ['an id that is too long', hotline({ id: `gb-${'a'.repeat(38)}` }), '/id', /at most 40/],

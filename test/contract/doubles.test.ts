@@ -1,0 +1,94 @@
+import { generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
+import { beforeAll, describe } from 'vitest';
+import { RECEIPT_SECONDS } from '../../core/limits.ts';
+import { agencyQueue, dispatchQueue, LANES, outcomesQueue } from '../../core/names.ts';
+import { SECOND } from '../../core/time.ts';
+import { Invocation } from '../doubles/faults.ts';
+import { type KeyState, MemoryKeys } from '../doubles/memory-keys.ts';
+import { MemoryLedger } from '../doubles/memory-ledger.ts';
+import { MemoryQueues } from '../doubles/memory-queues.ts';
+import { VirtualClock } from '../doubles/virtual-clock.ts';
+import { makePartnerId } from '../support/rows.ts';
+import { closeContract } from './contract.ts';
+import { describeKeys, type KeysBackend } from './keys.contract.ts';
+import { describeLedger } from './ledger.contract.ts';
+import { describeQueues, type QueuesBackend } from './queues.contract.ts';
+
+const STAGE = 'test';
+const ledger = new MemoryLedger().connect(new Invocation());
+const queues = openQueues();
+let keys: KeysBackend;
+
+beforeAll(async () => {
+  keys = await openKeys();
+});
+
+describe('the doubles', () => {
+  closeContract('the doubles', [describeLedger(() => ledger), describeQueues(() => queues), describeKeys(() => keys)]);
+});
+
+function openQueues(): QueuesBackend {
+  const clock = new VirtualClock();
+  const memory = new MemoryQueues(clock, STAGE);
+  const settings = { visibilitySeconds: 30 };
+  for (const lane of LANES) memory.create(dispatchQueue(STAGE, lane), settings);
+  return {
+    queues: memory.connect(new Invocation()),
+    stage: STAGE,
+    async addAgency() {
+      const agency = makePartnerId('de');
+      for (const lane of LANES) memory.create(agencyQueue(STAGE, agency, lane), settings);
+      return agency;
+    },
+    async addHotline() {
+      const hotline = makePartnerId('gb');
+      memory.create(outcomesQueue(STAGE, hotline), settings);
+      return hotline;
+    },
+    async drain(queue) {
+      const received = memory.receive(queue, 10);
+      for (const { handle } of received) memory.remove(queue, handle);
+      return received.map(({ body }) => body);
+    },
+    depth: async (queue) => memory.bodies(queue).length,
+    send: async (queue, body) => memory.send(queue, body),
+    async expire() {
+      clock.advance(RECEIPT_SECONDS * SECOND);
+    },
+  };
+}
+
+async function openKeys(): Promise<KeysBackend> {
+  const memory = new MemoryKeys(STAGE);
+  const [hotline, otherHotline] = [makePartnerId('gb'), makePartnerId('us')];
+  const pairs = await Promise.all(
+    Array.from({ length: 3 }, () => promisify(generateKeyPair)('rsa', { modulusLength: 4096 })),
+  );
+  const owners = [
+    { owner: hotline, generation: 1 },
+    { owner: hotline, generation: 2 },
+    { owner: otherHotline, generation: 1 },
+  ];
+  owners.forEach(({ owner, generation }, index) => {
+    memory.createIntakeKey(owner, { generation }, pairs[index]?.privateKey);
+  });
+  const refuse = (keyId: string, state: KeyState) => {
+    memory.setState(keyId, state);
+    return async () => memory.setState(keyId, 'enabled');
+  };
+  return {
+    keys: memory.connect(new Invocation()),
+    hotline,
+    otherHotline,
+    async addAgencyKey(agency, generation, where) {
+      const arn = `arn:aws:kms:eu-west-2:222222222222:key/${agency}-${generation}`;
+      const record = { generation, ...(where && { arn }) };
+      memory.createAgencyKey(agency, record);
+      return record;
+    },
+    decrypt: async (agency, record, wrapped, context) => memory.decrypt(agency, record, wrapped, context),
+    refuse: async (agency, record, state) => refuse(memory.agencyKeyId(agency, record), state),
+    refuseIntake: async (state) => refuse(memory.intakeKeyId(hotline, { generation: 1 }), state),
+  };
+}

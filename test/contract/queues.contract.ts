@@ -1,0 +1,255 @@
+import { expect } from 'vitest';
+import type { ReferralMessage, WithdrawnMessage } from '../../core/contracts.ts';
+import { agencyQueue, dispatchQueue, outcomesQueue } from '../../core/names.ts';
+import type { DispatchMessage, InboxMessage, Queues } from '../../core/ports.ts';
+import { makeName, makeReferralId, NOW } from '../support/rows.ts';
+import { type Cases, describeContract, type Tally } from './contract.ts';
+
+export interface QueuesBackend {
+  queues: Queues;
+  stage: string;
+  /** Makes both queues of an agency. */
+  addAgency: () => Promise<string>;
+  /** Makes the inbox of a hotline. */
+  addHotline: () => Promise<string>;
+  /** Takes everything that can be received out of a queue. */
+  drain: (queue: string) => Promise<string[]>;
+  /** How many messages a queue holds, hidden ones included. */
+  depth: (queue: string) => Promise<number>;
+  /** Sends what no version of this code would send. */
+  send: (queue: string, body: string) => Promise<void>;
+  /** Lets the time run out in which a received message is hidden. */
+  expire: (hotline: string, handle: string) => Promise<void>;
+}
+
+const HOTLINE = 'gb-hotline';
+
+const makeInboxMessage = (number = 0): InboxMessage => ({
+  key: `outcome#de-police#${String(number).padStart(2, '0')}`,
+  item: { kind: 'statement', hotline: HOTLINE, referral: makeReferralId(), statement: 'e30.e30.e30', acceptedAt: NOW },
+});
+
+const makeReferralMessage = (agency: string, more: Partial<ReferralMessage> = {}): ReferralMessage => ({
+  v: 1,
+  ...makeName(HOTLINE),
+  agency,
+  version: 1,
+  roles: ['suspect'],
+  countries: ['DE'],
+  routing: { suspect: ['DE'], victim: [] },
+  urgency: 'high',
+  onward: 'allowed',
+  acceptedAt: NOW,
+  sealed: 'e30.e30.e30.e30.e30',
+  key: 'a2V5',
+  ...more,
+});
+
+const byKey = (messages: readonly { message: InboxMessage }[]): InboxMessage[] =>
+  messages.map(({ message }) => message).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+
+const cases: Cases<QueuesBackend> = {
+  'a dispatch message arrives in its lane': async ({ queues, stage, drain }) => {
+    const urgent: DispatchMessage = { v: 1, ...makeName() };
+    const routine: DispatchMessage = { v: 1, ...makeName(), attempt: { agency: 'de-police', version: 2, number: 3 } };
+    await queues.dispatch('urgent', urgent);
+    await queues.dispatch('routine', routine);
+    expect((await drain(dispatchQueue(stage, 'urgent'))).map((body) => JSON.parse(body))).toEqual([urgent]);
+    expect((await drain(dispatchQueue(stage, 'routine'))).map((body) => JSON.parse(body))).toEqual([routine]);
+  },
+
+  'a referral arrives in the lane of its agency and nowhere else': async ({ queues, stage, addAgency, drain }) => {
+    const [agency, other] = [await addAgency(), await addAgency()];
+    const message = makeReferralMessage(agency);
+    await queues.sendToAgency(agency, 'urgent', message);
+    expect((await drain(agencyQueue(stage, agency, 'urgent'))).map((body) => JSON.parse(body))).toEqual([message]);
+    expect(await drain(agencyQueue(stage, agency, 'routine'))).toEqual([]);
+    expect(await drain(agencyQueue(stage, other, 'urgent'))).toEqual([]);
+  },
+
+  'the news of a withdrawal arrives': async ({ queues, stage, addAgency, drain }) => {
+    const agency = await addAgency();
+    const message: WithdrawnMessage = {
+      v: 1,
+      kind: 'withdrawn',
+      ...makeName(HOTLINE),
+      statement: 'e30.e30.e30',
+      acceptedAt: NOW,
+    };
+    await queues.sendToAgency(agency, 'routine', message);
+    expect((await drain(agencyQueue(stage, agency, 'routine'))).map((body) => JSON.parse(body))).toEqual([message]);
+  },
+
+  'the largest message there can be arrives whole': async ({ queues, stage, addAgency, drain }) => {
+    const agency = await addAgency();
+    const routed = Array.from({ length: 16 }, () => ({ statement: 'y'.repeat(4096), acceptedAt: NOW }));
+    const message = makeReferralMessage(agency, { sealed: 'x'.repeat(384_000), key: 'k'.repeat(4096), routed });
+    expect(JSON.stringify(message).length).toBeGreaterThan(450_000);
+    await queues.sendToAgency(agency, 'urgent', message);
+    const [body = '', ...others] = await drain(agencyQueue(stage, agency, 'urgent'));
+    expect(others).toEqual([]);
+    expect(body).toBe(JSON.stringify(message));
+  },
+
+  'a message of more than a mebibyte is refused': async ({ queues, stage, addAgency, drain }) => {
+    const agency = await addAgency();
+    const message = makeReferralMessage(agency, { sealed: 'x'.repeat(1024 * 1024) });
+    await expect(queues.sendToAgency(agency, 'urgent', message)).rejects.toThrow();
+    expect(await drain(agencyQueue(stage, agency, 'urgent'))).toEqual([]);
+  },
+
+  'sending to a partner without queues rejects': async ({ queues }) => {
+    await expect(queues.sendToAgency('de-nobody', 'urgent', makeReferralMessage('de-nobody'))).rejects.toThrow();
+    await expect(queues.sendToHotline('gb-nobody', makeInboxMessage())).rejects.toThrow();
+    await expect(queues.receive('gb-nobody', 1, 0)).rejects.toThrow();
+    await expect(queues.remove('gb-nobody', ['a receipt'])).rejects.toThrow();
+  },
+
+  'an empty inbox gives nothing': async ({ queues, addHotline }) => {
+    expect(await queues.receive(await addHotline(), 10, 0)).toEqual([]);
+  },
+
+  'what is sent to a hotline is received as it was sent': async ({ queues, addHotline }) => {
+    const hotline = await addHotline();
+    const messages: InboxMessage[] = [
+      {
+        key: 'event#sent-on#00',
+        item: {
+          kind: 'event',
+          hotline,
+          referral: makeReferralId(),
+          event: 'sent-on',
+          agency: 'us-clearing',
+          countries: ['CA', 'DE'],
+          at: NOW,
+        },
+      },
+      {
+        key: 'event#unrouted',
+        item: { kind: 'event', hotline, referral: makeReferralId(), event: 'unrouted', at: NOW },
+      },
+      makeInboxMessage(),
+    ];
+    for (const message of messages) await queues.sendToHotline(hotline, message);
+    const received = await queues.receive(hotline, 10, 0);
+    expect(byKey(received)).toEqual(messages);
+    expect(new Set(received.map(({ handle }) => handle)).size).toBe(messages.length);
+  },
+
+  'inboxes do not mix': async ({ queues, addHotline }) => {
+    const [hotline, other] = [await addHotline(), await addHotline()];
+    await queues.sendToHotline(hotline, makeInboxMessage());
+    expect(await queues.receive(other, 10, 0)).toEqual([]);
+  },
+
+  'no more is received than was asked for, and nothing twice while it is hidden': async ({ queues, addHotline }) => {
+    const hotline = await addHotline();
+    const messages = Array.from({ length: 7 }, (_, number) => makeInboxMessage(number));
+    for (const message of messages) await queues.sendToHotline(hotline, message);
+    const first = await queues.receive(hotline, 3, 0);
+    expect(first).toHaveLength(3);
+    const rest = await queues.receive(hotline, 10, 0);
+    expect(byKey([...first, ...rest])).toEqual(messages);
+    expect(await queues.receive(hotline, 10, 0)).toEqual([]);
+  },
+
+  'what was not removed comes back, under another receipt': async ({ queues, addHotline, expire }) => {
+    const hotline = await addHotline();
+    const message = makeInboxMessage();
+    await queues.sendToHotline(hotline, message);
+    const [first] = await queues.receive(hotline, 1, 0);
+    await expire(hotline, first?.handle ?? '');
+    const [second] = await queues.receive(hotline, 1, 0);
+    expect(second?.message).toEqual(message);
+    expect(second?.handle).not.toBe(first?.handle);
+  },
+
+  'what was removed does not come back': async ({ queues, stage, addHotline, depth }) => {
+    const hotline = await addHotline();
+    await queues.sendToHotline(hotline, makeInboxMessage(1));
+    await queues.sendToHotline(hotline, makeInboxMessage(2));
+    const received = await queues.receive(hotline, 10, 0);
+    await queues.remove(
+      hotline,
+      received.map(({ handle }) => handle),
+    );
+    expect(await depth(outcomesQueue(stage, hotline))).toBe(0);
+  },
+
+  'an earlier receipt does not remove what was received again': async ({
+    queues,
+    stage,
+    addHotline,
+    depth,
+    expire,
+  }) => {
+    const hotline = await addHotline();
+    await queues.sendToHotline(hotline, makeInboxMessage());
+    const [first] = await queues.receive(hotline, 1, 0);
+    await expire(hotline, first?.handle ?? '');
+    const [second] = await queues.receive(hotline, 1, 0);
+    await queues.remove(hotline, [first?.handle ?? '']);
+    expect(second?.handle).toBeDefined();
+    expect(await depth(outcomesQueue(stage, hotline))).toBe(1);
+  },
+
+  'more than ten are removed at once': async ({ queues, stage, addHotline, depth }) => {
+    const hotline = await addHotline();
+    for (let number = 0; number < 23; number++) await queues.sendToHotline(hotline, makeInboxMessage(number));
+    const handles: string[] = [];
+    for (let received = 1; received > 0;) {
+      const batch = await queues.receive(hotline, 10, 0);
+      handles.push(...batch.map(({ handle }) => handle));
+      received = batch.length;
+    }
+    expect(handles).toHaveLength(23);
+    await queues.remove(hotline, handles);
+    expect(await depth(outcomesQueue(stage, hotline))).toBe(0);
+  },
+
+  'unknown receipts are ignored, and those beside them count': async ({ queues, stage, addHotline, depth }) => {
+    const hotline = await addHotline();
+    await queues.sendToHotline(hotline, makeInboxMessage());
+    const [received] = await queues.receive(hotline, 1, 0);
+    const handle = received?.handle ?? '';
+    await queues.remove(hotline, ['', 'never given', handle, handle, 'x'.repeat(1024)]);
+    await queues.remove(hotline, [handle]);
+    await queues.remove(hotline, []);
+    expect(await depth(outcomesQueue(stage, hotline))).toBe(0);
+  },
+
+  'a receipt of another inbox removes nothing': async ({ queues, stage, addHotline, depth }) => {
+    const [hotline, other] = [await addHotline(), await addHotline()];
+    await queues.sendToHotline(hotline, makeInboxMessage());
+    const [received] = await queues.receive(hotline, 1, 0);
+    await queues.remove(other, [received?.handle ?? '']);
+    expect(await depth(outcomesQueue(stage, hotline))).toBe(1);
+  },
+
+  'a message that is not understood is removed, and those beside it are received': async (backend) => {
+    const { queues, stage, addHotline, send, depth } = backend;
+    const hotline = await addHotline();
+    const message = makeInboxMessage();
+    for (const body of ['not JSON', '{}', '{"key":"withdraw","item":{"kind":"rumour"}}']) {
+      await send(outcomesQueue(stage, hotline), body);
+    }
+    await queues.sendToHotline(hotline, message);
+    const received = await queues.receive(hotline, 10, 0);
+    expect(byKey(received)).toEqual([message]);
+    await queues.remove(
+      hotline,
+      received.map(({ handle }) => handle),
+    );
+    expect(await depth(outcomesQueue(stage, hotline))).toBe(0);
+  },
+
+  'a poll that may wait ends with the first message': async ({ queues, addHotline }) => {
+    const hotline = await addHotline();
+    const message = makeInboxMessage();
+    await queues.sendToHotline(hotline, message);
+    expect(byKey(await queues.receive(hotline, 10, 20))).toEqual([message]);
+  },
+};
+
+/** Holds queues to `core/ports.ts`. */
+export const describeQueues = (backend: () => QueuesBackend): Tally => describeContract('queues', cases, backend);

@@ -1,0 +1,209 @@
+import { RECEIPT_SECONDS } from '../../core/limits.ts';
+import { agencyQueue, dispatchQueue, outcomesQueue } from '../../core/names.ts';
+import type { Clock, Queues, Randomness } from '../../core/ports.ts';
+import { DAY, SECOND } from '../../core/time.ts';
+import { readInbox } from '../../lambda/messages.ts';
+import { type Invocation, ServiceError } from './faults.ts';
+
+/** SQS, "Message quotas". */
+const MESSAGE_BYTES = 1024 * 1024;
+const RETENTION = 14 * DAY;
+const BATCH = 10;
+
+export interface QueueSettings {
+  /** How long a received message stays hidden, where the receiver does not say. */
+  visibilitySeconds: number;
+  /** Where a message goes that was received `maxReceives` times and not removed. */
+  deadLetters?: { queue: string; maxReceives: number };
+}
+
+/** How far the queues go in what SQS allows itself: order, and delivering twice. */
+export interface Disorder {
+  randomness: Randomness;
+  /** The share of received messages that somebody else may receive at once. */
+  duplicates: number;
+}
+
+export interface ReceivedMessage {
+  handle: string;
+  body: string;
+  group: string | undefined;
+  /** How often it has been received, this time included. */
+  receives: number;
+}
+
+interface Message {
+  body: string;
+  group: string | undefined;
+  sentAt: number;
+  visibleAt: number;
+  receives: number;
+  handle: string | undefined;
+}
+
+interface Queue {
+  settings: QueueSettings;
+  /** In the order in which they came. */
+  messages: Set<Message>;
+  /** The message that was last received under this handle. */
+  inFlight: Map<string, Message>;
+  /** When messages were last held against their retention. */
+  prunedAt: number;
+}
+
+/**
+ * Standard queues of SQS in memory: at least once, hidden while received, moved to the dead letters after so many
+ * receipts, forgotten after 14 days. In order and once, unless `disorder` is given.
+ */
+export class MemoryQueues {
+  readonly #clock: Clock;
+  readonly #stage: string;
+  readonly #disorder: Disorder | undefined;
+  readonly #queues = new Map<string, Queue>();
+  #handles = 0;
+  #lastSeen = 0;
+  /** Messages that nobody removed within 14 days. */
+  forgotten = 0;
+
+  constructor(clock: Clock, stage: string, disorder?: Disorder) {
+    this.#clock = clock;
+    this.#stage = stage;
+    this.#disorder = disorder;
+  }
+
+  create(queue: string, settings: QueueSettings): void {
+    if (this.#queues.has(queue)) throw new ServiceError('QueueNameExists');
+    this.#queues.set(queue, { settings, messages: new Set(), inFlight: new Map(), prunedAt: 0 });
+  }
+
+  /** The queues as one invocation of a function sees them. */
+  connect(invocation: Invocation): Queues {
+    const [stage, text] = [this.#stage, JSON.stringify];
+    return {
+      dispatch: (lane, message) =>
+        invocation.call('queues.dispatch', () => this.send(dispatchQueue(stage, lane), text(message), message.hotline)),
+      sendToAgency: (agency, lane, message) =>
+        invocation.call('queues.sendToAgency', () => this.send(agencyQueue(stage, agency, lane), text(message))),
+      sendToHotline: (hotline, message) =>
+        invocation.call('queues.sendToHotline', () => this.send(outcomesQueue(stage, hotline), text(message))),
+      receive: (hotline, max, waitSeconds) =>
+        invocation.call('queues.receive', () => {
+          if (!(waitSeconds >= 0 && waitSeconds <= 20)) throw new ServiceError('InvalidParameterValue');
+          const queue = outcomesQueue(stage, hotline);
+          return this.receive(queue, max, RECEIPT_SECONDS).flatMap(({ handle, body }) => {
+            const message = readInbox(body);
+            if (!message) this.remove(queue, handle);
+            return message ? [{ handle, message }] : [];
+          });
+        }),
+      remove: (hotline, handles) =>
+        invocation.call('queues.remove', () => {
+          const queue = outcomesQueue(stage, hotline);
+          this.#find(queue);
+          for (const handle of handles) this.remove(queue, handle);
+        }),
+    };
+  }
+
+  /** What `SendMessage` does. */
+  send(queue: string, body: string, group?: string): void {
+    const { messages } = this.#find(queue);
+    if (body === '') throw new ServiceError('MissingParameter');
+    if (Buffer.byteLength(body) > MESSAGE_BYTES) throw new ServiceError('InvalidParameterValue');
+    const now = this.#now();
+    messages.add({ body, group, sentAt: now, visibleAt: now, receives: 0, handle: undefined });
+  }
+
+  /** What `ReceiveMessage` does, for an agency or for the event source mapping of a function; never waits. */
+  receive(name: string, max: number, visibilitySeconds?: number): ReceivedMessage[] {
+    const queue = this.#find(name);
+    if (!(max >= 1 && max <= BATCH)) throw new ServiceError('ReadCountOutOfRange');
+    const now = this.#now();
+    const hiddenUntil = now + (visibilitySeconds ?? queue.settings.visibilitySeconds) * SECOND;
+    const received: ReceivedMessage[] = [];
+    for (const message of this.#inSomeOrder(queue.messages)) {
+      if (received.length === max) break;
+      if (message.visibleAt > now || this.#isDead(queue, message)) continue;
+      message.receives += 1;
+      if (message.handle !== undefined) queue.inFlight.delete(message.handle);
+      message.handle = `receipt-${++this.#handles}`;
+      queue.inFlight.set(message.handle, message);
+      if (!this.#isDuplicated()) message.visibleAt = hiddenUntil;
+      received.push({
+        handle: message.handle,
+        body: message.body,
+        group: message.group,
+        receives: message.receives,
+      });
+    }
+    return received;
+  }
+
+  /** What `DeleteMessage` does: nothing, if the handle is unknown or not the last one given. */
+  remove(name: string, handle: string): void {
+    const queue = this.#find(name);
+    const message = queue.inFlight.get(handle);
+    if (message) take(queue, message);
+  }
+
+  /** What `ChangeMessageVisibility` does to a message in flight: hides it for `seconds` from now. */
+  changeVisibility(name: string, handle: string, seconds: number): void {
+    const now = this.#now();
+    const message = this.#find(name).inFlight.get(handle);
+    if (!message || message.visibleAt <= now) throw new ServiceError('MessageNotInflight');
+    message.visibleAt = now + seconds * SECOND;
+  }
+
+  /** The bodies of all messages in a queue, hidden ones too. */
+  bodies(name: string): string[] {
+    return Array.from(this.#find(name).messages, ({ body }) => body);
+  }
+
+  #find(name: string): Queue {
+    const queue = this.#queues.get(name);
+    if (!queue) throw new ServiceError('QueueDoesNotExist');
+    const now = this.#now();
+    if (now === queue.prunedAt) return queue;
+    queue.prunedAt = now;
+    for (const message of queue.messages) {
+      if (now - message.sentAt < RETENTION) continue;
+      take(queue, message);
+      this.forgotten += 1;
+    }
+    return queue;
+  }
+
+  /** Moves a message that was received too often to the dead letters, where its 14 days go on counting. */
+  #isDead(queue: Queue, message: Message): boolean {
+    const { deadLetters } = queue.settings;
+    if (!deadLetters || message.receives < deadLetters.maxReceives) return false;
+    take(queue, message);
+    this.#find(deadLetters.queue).messages.add({ ...message, visibleAt: this.#now(), receives: 0, handle: undefined });
+    return true;
+  }
+
+  #inSomeOrder(messages: Set<Message>): Iterable<Message> {
+    const { randomness } = this.#disorder ?? {};
+    if (!randomness) return messages;
+    return Array.from(messages, (message) => ({ message, order: randomness.fraction() }))
+      .sort((a, b) => a.order - b.order)
+      .map(({ message }) => message);
+  }
+
+  #isDuplicated(): boolean {
+    return this.#disorder !== undefined && this.#disorder.randomness.fraction() < this.#disorder.duplicates;
+  }
+
+  /** Two clocks for one world would make time run backwards. */
+  #now(): number {
+    const now = this.#clock.now();
+    if (now < this.#lastSeen) throw new RangeError('time does not run backwards');
+    this.#lastSeen = now;
+    return now;
+  }
+}
+
+function take(queue: Queue, message: Message): void {
+  queue.messages.delete(message);
+  if (message.handle !== undefined) queue.inFlight.delete(message.handle);
+}

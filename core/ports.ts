@@ -121,6 +121,9 @@ export type TelemetryEvent =
   | 'delivery-failed'
   | 'undeliverable'
   | 'answered'
+  /** An immediate referral waits unopened since more than a quarter of an hour; counted each time it is looked at. */
+  | 'unopened-immediate'
+  /** Any other that is sent again because its agency has not opened it. */
   | 'unopened'
   | 'dispatch-failed'
   | 'inbox-failed'

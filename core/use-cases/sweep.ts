@@ -102,7 +102,8 @@ async function sweepRoute(relay: Parts, row: RouteRow): Promise<void> {
   if (row.status === 'delivered' || row.status === 'unreadable') {
     const minutes = Math.floor((clock.now() - fromTimestamp(row.deliveredAt ?? toTimestamp(clock.now()))) / MINUTE);
     const { hotline, id, agency, urgency } = row;
-    telemetry.record('unopened', { hotline, id, agency, urgency, minutes });
+    const event = urgency === 'immediate' ? 'unopened-immediate' : 'unopened';
+    telemetry.record(event, { hotline, id, agency, urgency, minutes });
   }
   if (!isReminder) await dispatchAttempt(relay, taken);
 }

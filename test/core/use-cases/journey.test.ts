@@ -163,9 +163,9 @@ describe('a referral', () => {
     const world = new World();
     await accepted(world, DE, { urgency: 'immediate' });
     await world.pass(14);
-    expect(world.recorded.some(({ event }) => event === 'unopened')).toBe(false);
+    expect(world.recorded.some(({ event }) => event === 'unopened-immediate')).toBe(false);
     await world.pass(2);
-    expect(world.recorded.filter(({ event }) => event === 'unopened')).toHaveLength(1);
+    expect(world.recorded.filter(({ event }) => event === 'unopened-immediate')).toHaveLength(1);
     expect(world.waiting('de-police', 'urgent')).toHaveLength(1);
     await world.pass(45);
     expect(world.waiting('de-police', 'urgent')).toHaveLength(2);

@@ -1,0 +1,58 @@
+import { createInterface } from 'node:readline/promises';
+import type { Runtime } from '../runtime.ts';
+
+/** What a command takes from the machine; tests give their own. */
+export interface Io {
+  /** Resolves once written; rejects if nobody reads any more, so that nothing passes for shown that was not. */
+  out(text: string): Promise<void>;
+  err(text: string): Promise<void>;
+  stdin: AsyncIterable<Uint8Array>;
+  /** Asks the person at the terminal; `undefined` where there is none. */
+  ask: ((question: string) => Promise<string>) | undefined;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Whether to colour what goes to `out`. */
+  colour: boolean;
+  /** Whether somebody watches `err`, so that progress is worth showing. */
+  watched: boolean;
+  /** Aborted when the user interrupts. */
+  signal: AbortSignal;
+  runtime?: Partial<Runtime> | undefined;
+}
+
+/** The process's own. A first interrupt lets the command end in order, a second one ends it at once. */
+export function processIo(): Io {
+  const { stdin, stdout, stderr, env } = process;
+  const interrupt = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
+  return {
+    out: (text) => write(stdout, text),
+    err: (text) => write(stderr, text),
+    stdin,
+    ask: stdin.isTTY && stderr.isTTY ? (question) => ask(question, interrupt.signal) : undefined,
+    env,
+    colour: stdout.isTTY && !env['NO_COLOR'],
+    watched: stderr.isTTY,
+    signal: interrupt.signal,
+  };
+}
+
+function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // A broken pipe is both an event, which nobody else may miss, and the outcome of this very write.
+    stream.once('error', reject);
+    stream.write(text, (error) => {
+      if (error) return reject(error);
+      stream.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question, { signal });
+  } finally {
+    terminal.close();
+  }
+}

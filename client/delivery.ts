@@ -1,0 +1,213 @@
+import { hashText } from '../core/base64url.ts';
+import type { ReferralMessage, UnreadableReason, WithdrawnMessage, WithdrawStatement } from '../core/contracts.ts';
+import { RelayError } from '../core/errors.ts';
+import type { ReferralName } from '../core/ids.ts';
+import { OpenError } from '../core/open.ts';
+import type { OpenedReferral } from '../core/open-referral.ts';
+import { type PartnerDirectory, verifyTaken } from '../core/taken-statement.ts';
+import type { AgencyInbox, Delivery } from './inbox.ts';
+import type { Runtime } from './runtime.ts';
+import type { SeenReferral, SeenStore } from './seen.ts';
+import { keepHidden, retryVisibility } from './visibility.ts';
+
+/* What becomes of one received message (protocol section 5, step 6). */
+
+/** A referral that was opened, verified and found to be addressed to this agency. */
+export interface AgencyReferral extends OpenedReferral {
+  hotline: string;
+  id: string;
+  /** Counts up when later statements gave this agency a new role or country. */
+  version: number;
+  /** When the relay took it in. */
+  acceptedAt: string;
+}
+
+/** A referral that its hotline has withdrawn, as its signature shows. */
+export interface Withdrawal extends ReferralName {
+  reason: WithdrawStatement['reason'];
+  acceptedAt: string;
+  /** Whether the referral was handed over before; if not, it never will be. */
+  handed: boolean;
+}
+
+export interface Handlers {
+  /**
+   * Takes a referral over for good: when this returns, the relay is told that it was opened and the message is gone. If
+   * it throws, the message comes back later. It may run twice for the same version if a crash comes in between.
+   */
+  referral(referral: AgencyReferral, signal: AbortSignal): Promise<void> | void;
+  /** Told of withdrawals; may be told twice. */
+  withdrawn?(withdrawal: Withdrawal): Promise<void> | void;
+}
+
+/**
+ * What became of a message.
+ * - `handled`: the handler has returned; answered `opened` and removed.
+ * - `duplicate`: handled before; answered `opened` again and removed.
+ * - `withdrawn`: the withdrawal is remembered and told; removed.
+ * - `discarded`: a referral withdrawn before; nothing answered, removed.
+ * - `unreadable`: answered so, for `reason`, where the message still tells what it is about; left for the dead letters.
+ * - `left`: no verdict, or the handler or the answer failed; nothing is lost, and it comes back after a growing delay.
+ */
+export type DeliveryResult =
+  | { result: 'handled' | 'duplicate' | 'withdrawn' | 'discarded' }
+  | { result: 'unreadable'; reason: UnreadableReason }
+  | { result: 'left'; error: unknown };
+
+/** A result, and of what. Ids and codes only, but for `error`, which may be the handler's own. */
+export type DeliveryReport = DeliveryResult & Partial<ReferralName> & { version?: number; lane: Delivery['lane'] };
+
+export interface DeliveryParts {
+  agency: string;
+  inbox: AgencyInbox;
+  seen: SeenStore;
+  keyring: PartnerDirectory;
+  runtime: Runtime;
+  open(message: ReferralMessage): Promise<AgencyReferral>;
+  /** Posts `opened` or `unreadable`. */
+  answer(about: ReferralName & { version: number; sealed: string }, reason?: UnreadableReason): Promise<void>;
+}
+
+/** Handles deliveries, those of one referral one after the other. The promise never rejects. */
+export function createDeliveryHandler(
+  parts: DeliveryParts,
+): (delivery: Delivery, handlers: Handlers, signal: AbortSignal) => Promise<DeliveryReport> {
+  const { agency, inbox, seen, keyring, runtime } = parts;
+  const last = new Map<string, Promise<unknown>>();
+
+  return async (delivery, handlers, signal) => {
+    const hidden = keepHidden(inbox, delivery, runtime);
+    let result: DeliveryResult;
+    try {
+      result = await inTurn(keyOf(delivery), () => handle(delivery, handlers, signal));
+      await hidden.stop();
+    } catch (error) {
+      await hidden.stop();
+      result = { result: 'left', error };
+      const seconds = retryVisibility(delivery.receives, hidden.age(), runtime.random());
+      // If this fails, it comes back sooner.
+      await inbox.hide(delivery, seconds).catch(() => undefined);
+    }
+    return { ...result, lane: delivery.lane, ...nameOf(delivery) };
+  };
+
+  function handle(delivery: Delivery, handlers: Handlers, signal: AbortSignal): Promise<DeliveryResult> {
+    switch (delivery.kind) {
+      case 'referral':
+        return handleReferral(delivery, handlers, signal);
+      case 'withdrawn':
+        return handleWithdrawal(delivery, handlers);
+      case 'malformed':
+        return refuse(delivery.about, 'envelope');
+    }
+  }
+
+  async function handleReferral(
+    delivery: Delivery & { kind: 'referral' },
+    handlers: Handlers,
+    signal: AbortSignal,
+  ): Promise<DeliveryResult> {
+    const { message } = delivery;
+    if (message.agency !== agency) return refuse(message, 'envelope');
+    const { hotline, id, version } = message;
+    const sealed = hashText(message.sealed);
+    const known = await recall(message);
+    if (known.withdrawn?.sealed === sealed) {
+      await inbox.remove(delivery);
+      return { result: 'discarded' };
+    }
+    const before = known.handled.some((handled) => handled.version === version && handled.sealed === sealed);
+    if (!before) {
+      let referral: AgencyReferral;
+      try {
+        referral = await parts.open(message);
+      } catch (error) {
+        if (error instanceof OpenError) return refuse(message, error.reason);
+        throw error;
+      }
+      await handlers.referral(referral, signal);
+      await seen.write({ ...known, handled: [...known.handled, { version, sealed }] });
+    }
+    await parts.answer({ hotline, id, version, sealed });
+    await inbox.remove(delivery);
+    return { result: before ? 'duplicate' : 'handled' };
+  }
+
+  /** The message stays where it is: the redrive policy moves it to the dead letters. */
+  async function refuse(
+    about: (ReferralName & { version: number; sealed: string }) | undefined,
+    reason: UnreadableReason,
+  ): Promise<DeliveryResult> {
+    if (about) {
+      const { hotline, id, version, sealed } = about;
+      await parts.answer({ hotline, id, version, sealed: hashText(sealed) }, reason);
+    }
+    return { result: 'unreadable', reason };
+  }
+
+  async function handleWithdrawal(
+    delivery: Delivery & { kind: 'withdrawn' },
+    handlers: Handlers,
+  ): Promise<DeliveryResult> {
+    const { message } = delivery;
+    const statement = await verifyWithdrawal(message);
+    // Nothing can be answered to a withdrawal; a false one is left for the dead letters.
+    if (statement === undefined) return { result: 'unreadable', reason: 'signature' };
+    const known = await recall(message);
+    const withdrawn = known.withdrawn ?? {
+      sealed: statement.sealed,
+      reason: statement.reason,
+      acceptedAt: message.acceptedAt,
+      told: false,
+    };
+    if (!known.withdrawn) await seen.write({ ...known, withdrawn });
+    if (!withdrawn.told) {
+      const { hotline, id, acceptedAt } = message;
+      const handed = known.handled.length > 0;
+      await handlers.withdrawn?.({ hotline, id, reason: statement.reason, acceptedAt, handed });
+      await seen.write({ ...known, withdrawn: { ...withdrawn, told: true } });
+    }
+    await inbox.remove(delivery);
+    return { result: 'withdrawn' };
+  }
+
+  async function verifyWithdrawal(message: WithdrawnMessage): Promise<WithdrawStatement | undefined> {
+    try {
+      const statement = await verifyTaken('withdraw', message, keyring, (signer) => signer === message.hotline);
+      return statement.referral === message.id ? statement : undefined;
+    } catch (error) {
+      if (error instanceof RelayError) return undefined;
+      throw error;
+    }
+  }
+
+  async function recall({ hotline, id }: ReferralName): Promise<SeenReferral> {
+    return (await seen.read({ hotline, id })) ?? { v: 1, hotline, id, handled: [] };
+  }
+
+  /** Two messages about one referral must not be handled at the same time: each may change what the other does. */
+  async function inTurn<T>(key: string | undefined, act: () => Promise<T>): Promise<T> {
+    if (key === undefined) return act();
+    const turn = (last.get(key) ?? Promise.resolve()).then(act);
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    last.set(key, settled);
+    await settled;
+    if (last.get(key) === settled) last.delete(key);
+    return turn;
+  }
+}
+
+function nameOf(delivery: Delivery): Partial<ReferralName> & { version?: number } {
+  const about = delivery.kind === 'malformed' ? delivery.about : delivery.message;
+  if (about === undefined) return {};
+  const { hotline, id } = about;
+  return 'version' in about ? { hotline, id, version: about.version } : { hotline, id };
+}
+
+const keyOf = (delivery: Delivery): string | undefined => {
+  const { hotline, id } = nameOf(delivery);
+  return hotline && id && `${hotline}/${id}`;
+};

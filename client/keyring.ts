@@ -1,0 +1,27 @@
+import type { PartnerDirectory } from '../core/taken-statement.ts';
+import type { DirectoryClient } from './directory.ts';
+import type { Trust } from './trust.ts';
+
+/**
+ * The other partners' keys: listed in the directory, which is asked anew before a key is given up, and confirmed by the
+ * user. Rejects with an `UntrustedKeyError` for a key that is listed and not confirmed, and with what the directory
+ * throws if it cannot be asked: neither is a verdict about what the key signed.
+ */
+export function createKeyring(directory: DirectoryClient, trust: Trust): PartnerDirectory {
+  return {
+    async findKey(partner, kid) {
+      const find = async (which: 'current' | 'refresh') =>
+        (await directory[which]()).partners.get(partner)?.keys.get(kid);
+      const key = (await find('current')) ?? (await find('refresh'));
+      if (key) await trust.require({ partner, use: 'signing', kid });
+      return key;
+    },
+    async mayForward(partner) {
+      const isForwarder = async (which: 'current' | 'refresh') => {
+        const found = (await directory[which]()).partners.get(partner);
+        return found !== undefined && 'forwards' in found && found.forwards;
+      };
+      return (await isForwarder('current')) || isForwarder('refresh');
+    },
+  };
+}

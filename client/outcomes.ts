@@ -1,0 +1,90 @@
+import type { InboxItem, OutcomeStatement } from '../core/contracts.ts';
+import { LIMITS } from '../core/limits.ts';
+import { SECOND } from '../core/time.ts';
+import type { PartnerDirectory } from '../core/taken-statement.ts';
+import type { Journal } from './journal.ts';
+import type { ReceivedItem, RelayCalls } from './relay.ts';
+import type { Runtime } from './runtime.ts';
+import { checkOutcome, type CheckedStatement } from './statement-check.ts';
+
+/** What an agency stated; see {@link CheckedStatement} for whether to believe it. */
+export type ReceivedOutcome = CheckedStatement<OutcomeStatement> & {
+  kind: 'outcome';
+  hotline: string;
+  referral: string;
+};
+
+/** What the relay tells of its own accord. `event` may be one that this version does not know. */
+export type ReceivedEvent = Extract<InboxItem, { kind: 'event' }>;
+
+export type Outcome = ReceivedOutcome | ReceivedEvent;
+
+export interface OutcomesOptions {
+  signal?: AbortSignal | undefined;
+  /** Ends once the inbox is empty, instead of waiting for more. */
+  drain?: boolean | undefined;
+}
+
+/** Acknowledge what is done before its time is up (two minutes), also while the rest of the batch takes long. */
+const ACKNOWLEDGE_AFTER = 30 * SECOND;
+
+/**
+ * Receives, verifies, yields; acknowledges an item once the consumer has come back for the next one. An item at which
+ * the consumer stopped (`break`, `return`, an exception) is not acknowledged and comes back, as does one whose key is
+ * not trusted yet. Delivery is at least once: an item may come twice.
+ * @throws as the calls and the directory do; what was yielded before stays acknowledged
+ */
+export async function* receiveOutcomes(
+  parts: { hotline: string; calls: RelayCalls; keyring: PartnerDirectory; journal: Journal; runtime: Runtime },
+  { signal, drain = false }: OutcomesOptions,
+): AsyncGenerator<Outcome, void, undefined> {
+  const { calls, runtime } = parts;
+  let done: string[] = [];
+  let acknowledgedAt = runtime.now();
+  async function acknowledge(): Promise<void> {
+    const receipts = done;
+    done = [];
+    acknowledgedAt = runtime.now();
+    if (receipts.length > 0) await calls.acknowledge(receipts);
+  }
+
+  for (;;) {
+    const items = await receive(calls, drain, signal);
+    if (items === undefined || (drain && items.length === 0)) return;
+    try {
+      for (const { receipt, item } of items) {
+        if (item) {
+          const outcome = await readItem(item, parts);
+          yield outcome;
+          if (outcome.kind === 'outcome' && outcome.check === 'untrusted') continue;
+        }
+        done.push(receipt);
+        if (runtime.now() - acknowledgedAt >= ACKNOWLEDGE_AFTER) await acknowledge();
+      }
+    } finally {
+      await acknowledge();
+    }
+  }
+}
+
+/** `undefined` once the consumer's signal is aborted. Draining waits a little, for only a waiting receive asks all of SQS. */
+async function receive(calls: RelayCalls, drain: boolean, signal?: AbortSignal): Promise<ReceivedItem[] | undefined> {
+  if (signal?.aborted) return undefined;
+  try {
+    return await calls.receive(LIMITS.receiveItems, drain ? 1 : LIMITS.receiveWaitSeconds, signal);
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
+}
+
+async function readItem(
+  item: InboxItem,
+  { hotline, keyring, journal }: { hotline: string; keyring: PartnerDirectory; journal: Journal },
+): Promise<Outcome> {
+  if (item.kind === 'event') return item;
+  const { referral, statement, acceptedAt } = item;
+  const sealed = (await journal.read(referral))?.hash;
+  const checked = await checkOutcome({ statement, acceptedAt }, { hotline, referral, sealed }, keyring);
+  return { kind: 'outcome', hotline: item.hotline, referral, ...checked };
+}

@@ -1,4 +1,3 @@
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   CancelKeyDeletionCommand,
   CreateAliasCommand,
@@ -23,7 +22,6 @@ import {
   agencyAlias,
   agencyQueue,
   dispatchQueue,
-  DUE_INDEX,
   intakeAlias,
   LANES,
   ledgerTable,
@@ -37,6 +35,7 @@ import { createLedger } from '../../lambda/ledger.ts';
 import { createQueues } from '../../lambda/queues.ts';
 import { type Emulators, startEmulators } from '../../local/emulators.ts';
 import { type Caller, deployedPolicy, type Kms, startKms } from '../../local/kms/kms.ts';
+import { createLedgerTable } from '../../local/resources.ts';
 import { makePartnerId } from '../support/rows.ts';
 import { closeContract } from './contract.ts';
 import { describeKeys, type KeysBackend } from './keys.contract.ts';
@@ -90,30 +89,7 @@ const credentials = { accessKeyId: 'LOCAL', secretAccessKey: 'local' };
 
 async function openLedger(): Promise<Ledger> {
   const options = { region: REGION, endpoint: emulators.endpoints.dynamodb, credentials };
-  await new DynamoDBClient(options).send(
-    new CreateTableCommand({
-      TableName: ledgerTable(STAGE),
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: ['pk', 'sk', 'lane', 'dueAt'].map((AttributeName) => ({
-        AttributeName,
-        AttributeType: 'S',
-      })),
-      KeySchema: [
-        { AttributeName: 'pk', KeyType: 'HASH' },
-        { AttributeName: 'sk', KeyType: 'RANGE' },
-      ],
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: DUE_INDEX,
-          KeySchema: [
-            { AttributeName: 'lane', KeyType: 'HASH' },
-            { AttributeName: 'dueAt', KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['rev', 'kind', 'row'] },
-        },
-      ],
-    }),
-  );
+  await createLedgerTable({ stage: STAGE, region: REGION, endpoints: { ...emulators.endpoints, kms: kms.endpoint } });
   return createLedger({ client: createLedgerClient(options), table: ledgerTable(STAGE), telemetry });
 }
 

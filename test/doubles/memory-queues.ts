@@ -117,7 +117,7 @@ export class MemoryQueues {
   /** What `ReceiveMessage` does, for an agency or for the event source mapping of a function; never waits. */
   receive(name: string, max: number, visibilitySeconds?: number): ReceivedMessage[] {
     const queue = this.#find(name);
-    if (!(max >= 1 && max <= BATCH)) throw new ServiceError('ReadCountOutOfRange');
+    if (!Number.isInteger(max) || max < 1 || max > BATCH) throw new ServiceError('ReadCountOutOfRange');
     const now = this.#now();
     const hiddenUntil = now + (visibilitySeconds ?? queue.settings.visibilitySeconds) * SECOND;
     const received: ReceivedMessage[] = [];

@@ -1,0 +1,266 @@
+import { appendFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { devNull, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { dispatchQueue, type FunctionName, LANES, ledgerTable, STAGE } from '../core/names.ts';
+import type { Registry } from '../core/registry.ts';
+import { readRegistryDir } from '../lambda/registry-files.ts';
+import { startEmulators } from './emulators.ts';
+import { type Functions, startFunctions } from './functions.ts';
+import { startGateway } from './gateway.ts';
+import { deployedPolicy, type Kms, startKms } from './kms/kms.ts';
+import { addSigningKeys, writeProfiles, writeRegistry } from './partners.ts';
+import { administratorOf, functionPrincipal, listCallers, RELAY_ACCOUNT } from './principals.ts';
+import { startPump } from './pumps.ts';
+import { type Cloud, createResources, queueArn, queueUrl, queueUrlBase } from './resources.ts';
+import { startSchedule } from './schedule.ts';
+
+export interface LocalRelayOptions {
+  /** Of the API; default 0: any free port. */
+  port?: number;
+  /**
+   * Where everything is kept and read from at start, private keys included; survives kill -9. One relay a folder.
+   * Default: memory, and a temporary folder for the profiles, removed on close.
+   */
+  dataDir?: string;
+  /** Partner files; a partner without keys gets one. Default: the sample registry. */
+  registryDir?: string;
+  /** Default `local`. */
+  stage?: string;
+  /** Default 60; 0 sweeps on demand only. */
+  sweepEverySeconds?: number;
+  /** Batches of each lane that may be under way at once; default 5. */
+  maximumConcurrency?: number;
+  /** Days that content and facts are kept; default as deployed. */
+  contentDays?: number;
+  custodyDays?: number;
+  /** Folder of the handlers; default `lambda/`. */
+  handlersDir?: URL;
+  /** Gets every log line of the functions and of what surrounds them; default `relay.log` in `dataDir`, if it is given. */
+  log?: (source: string, line: string) => void;
+  /** Told what is being done while the relay starts, a sentence each. */
+  announce?: (line: string) => void;
+  /** Told when a part has died that the relay cannot do without; default: a log line. */
+  onCrash?: (error: Error) => void;
+}
+
+/** A relay on this machine with the cloud it runs in. */
+export interface LocalRelay {
+  /** Of the API: `http://127.0.0.1:<port>`. */
+  url: string;
+  stage: string;
+  region: string;
+  dataDir: string;
+  /** A folder for each partner, with `profile.json` and `signing-key.pem`. */
+  profilesDir: string;
+  /** With the keys that were made. */
+  registry: Registry;
+  endpoints: Cloud['endpoints'];
+  /** What KMS was asked for, and what it said. */
+  kms: Pick<Kms, 'log'>;
+  /** As the administrator of the relay's account, who may look at everything and use no key. */
+  clients: { sqs: SQSClient; dynamodb: DynamoDBClient; kms: KMSClient };
+  /** URL of a queue by its name (`core/names.ts`). */
+  queueUrl: (name: string) => string;
+  /** Runs a sweep to its end. */
+  sweepNow: () => Promise<void>;
+  /** Resolves when every port is free and everything is on disk. Idempotent. */
+  close: () => Promise<void>;
+}
+
+const REGION = 'eu-west-1';
+const HANDLERS = new URL('../lambda/', import.meta.url);
+const SAMPLE = fileURLToPath(new URL('../registry/sample', import.meta.url));
+
+/**
+ * Starts the whole relay on 127.0.0.1: the deployed handlers over emulated SQS, DynamoDB and KMS.
+ * @throws {Error} saying what to do, such as when the port or the data folder is in use; nothing is left running then
+ */
+export async function startRelay(options: LocalRelayOptions = {}): Promise<LocalRelay> {
+  const closers: (() => Promise<unknown>)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= closeAll(closers));
+  try {
+    return { ...(await start(options, (closer) => closers.unshift(closer))), close };
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** One after the other, the latest first; what fails does not keep the others from closing. */
+async function closeAll(closers: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const closer of closers) {
+    await closer().catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'The relay did not stop cleanly.');
+}
+
+async function start(
+  options: LocalRelayOptions,
+  onClose: (closer: () => Promise<unknown>) => void,
+): Promise<Omit<LocalRelay, 'close'>> {
+  const { stage = 'local', announce = () => undefined } = options;
+  if (!STAGE.test(stage))
+    throw new Error('The stage must be at most eight lower-case letters and digits, a letter first.');
+  const dataDir = await openDataDir(options.dataDir, onClose);
+  const log = options.log ?? (options.dataDir === undefined ? () => undefined : logTo(join(dataDir, 'relay.log')));
+  const onCrash = options.onCrash ?? ((error) => log('relay', error.message));
+  const profilesDir = join(dataDir, 'profiles');
+  const registryDir = join(dataDir, 'registry');
+
+  /** What goes with the relay is kept in memory, which is faster. */
+  const persistent = (name: string) => (options.dataDir === undefined ? undefined : join(dataDir, name));
+
+  announce('Starting queues and tables');
+  const emulators = await startEmulators({ region: REGION, dataDir: persistent('emulators'), onCrash });
+  onClose(emulators.close);
+
+  announce('Starting the key service, and making the keys of the partners');
+  const signing = await addSigningKeys(readRegistryDir(options.registryDir ?? SAMPLE), profilesDir);
+  const kmsDir = persistent('kms');
+  const kms = await startKms({
+    region: REGION,
+    callers: listCallers(stage, signing),
+    authorize: deployedPolicy({ stage, account: RELAY_ACCOUNT, principals: foreignPrincipals(signing) }),
+    ...(kmsDir !== undefined && { dataDir: kmsDir }),
+    clock: Date.now,
+    onFault: (fault) => log('kms', fault instanceof Error ? fault.message : 'unknown fault'),
+  });
+  onClose(() => kms.close());
+  const endpoints = { ...emulators.endpoints, kms: kms.endpoint };
+  const cloud: Cloud = { stage, region: REGION, endpoints };
+  const keyArns = await createResources(cloud, signing);
+  const registry = await writeRegistry(signing, keyArns, registryDir);
+
+  announce('Starting the API and the functions');
+  let functions: Promise<Functions> | undefined;
+  const invoke = async (name: FunctionName, event: unknown): Promise<unknown> => {
+    if (!functions) throw new Error('The functions are not there yet.');
+    return (await functions).invoke(name, event);
+  };
+  const gateway = await startGateway({ port: options.port ?? 0, invoke, log });
+  onClose(gateway.close);
+  functions = startFunctions({
+    handlersDir: options.handlersDir ?? HANDLERS,
+    environment: (name) => environmentOf(name, { cloud, authority: gateway.authority, registryDir, options }),
+    log,
+  });
+  onClose((await functions).close);
+  // Once more, so that it is closed before the functions: nobody is told of a fault that is none.
+  onClose(gateway.close);
+
+  const settings = { region: REGION, credentials: administratorOf(RELAY_ACCOUNT).credentials };
+  const clients = {
+    sqs: new SQSClient({ ...settings, endpoint: endpoints.sqs }),
+    dynamodb: new DynamoDBClient({ ...settings, endpoint: endpoints.dynamodb }),
+    kms: new KMSClient({ ...settings, endpoint: endpoints.kms }),
+  };
+  onClose(async () => Object.values(clients).forEach((client) => client.destroy()));
+  for (const lane of LANES) {
+    const url = queueUrl(endpoints.sqs, dispatchQueue(stage, lane));
+    const pump = startPump({
+      client: clients.sqs,
+      region: REGION,
+      queueUrl: url,
+      queueArn: await queueArn(clients.sqs, url),
+      maximumConcurrency: options.maximumConcurrency ?? 5,
+      invoke: (event) => invoke('deliver', event),
+      log,
+    });
+    onClose(pump.close);
+  }
+  const schedule = startSchedule({
+    everySeconds: options.sweepEverySeconds ?? 60,
+    run: () => invoke('sweep', scheduledEvent(Date.now())),
+    log,
+  });
+  onClose(schedule.close);
+
+  await writeProfiles({ cloud, registry, keyArns, relayUrl: gateway.url, profilesDir, now: Date.now() });
+  return {
+    url: gateway.url,
+    stage,
+    region: REGION,
+    dataDir,
+    profilesDir,
+    registry,
+    endpoints,
+    kms,
+    clients,
+    queueUrl: (name) => queueUrl(endpoints.sqs, name),
+    sweepNow: schedule.runNow,
+  };
+}
+
+async function openDataDir(
+  dataDir: string | undefined,
+  onClose: (closer: () => Promise<unknown>) => void,
+): Promise<string> {
+  if (dataDir !== undefined) {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    return resolve(dataDir);
+  }
+  const temporary = await mkdtemp(join(tmpdir(), 'referral-relay-'));
+  onClose(() => rm(temporary, { recursive: true, force: true }));
+  return temporary;
+}
+
+const logTo =
+  (path: string) =>
+  (source: string, line: string): void =>
+    appendFileSync(path, `${new Date().toISOString()} ${source} ${line}\n`, { mode: 0o600 });
+
+const foreignPrincipals = ({ agencies }: Registry): Map<string, string> =>
+  new Map([...agencies.values()].flatMap(({ id, principal }) => (principal === undefined ? [] : [[id, principal]])));
+
+interface Surroundings {
+  cloud: Cloud;
+  authority: string;
+  registryDir: string;
+  options: LocalRelayOptions;
+}
+
+/** What a function is deployed with, and where the emulators are; nothing of this process's own environment. */
+function environmentOf(
+  name: FunctionName,
+  { cloud: { stage, region, endpoints }, authority, registryDir, options }: Surroundings,
+): Record<string, string> {
+  const { credentials } = functionPrincipal(stage, name);
+  return {
+    STAGE: stage,
+    LEDGER_TABLE: ledgerTable(stage),
+    QUEUE_URL_BASE: queueUrlBase(endpoints.sqs),
+    REGISTRY_DIR: registryDir,
+    RELAY_AUTHORITY: authority,
+    ...(options.contentDays !== undefined && { CONTENT_DAYS: String(options.contentDays) }),
+    ...(options.custodyDays !== undefined && { CUSTODY_DAYS: String(options.custodyDays) }),
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    AWS_ENDPOINT_URL_KMS: endpoints.kms,
+    AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
+    // What the user of this machine has configured for AWS is none of the functions' business.
+    AWS_CONFIG_FILE: devNull,
+    AWS_SHARED_CREDENTIALS_FILE: devNull,
+  };
+}
+
+/** As EventBridge sends it (AWS, "Using Lambda with scheduled events"). */
+const scheduledEvent = (now: number): object => ({
+  version: '0',
+  id: crypto.randomUUID(),
+  'detail-type': 'Scheduled Event',
+  source: 'aws.events',
+  account: RELAY_ACCOUNT,
+  time: new Date(now).toISOString(),
+  region: REGION,
+  resources: [`arn:aws:events:${REGION}:${RELAY_ACCOUNT}:rule/sweep`],
+  detail: {},
+});

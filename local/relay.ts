@@ -14,7 +14,14 @@ import { type Functions, startFunctions } from './functions.ts';
 import { startGateway } from './gateway.ts';
 import { deployedPolicy, type Kms, startKms } from './kms/kms.ts';
 import { addSigningKeys, writeProfiles, writeRegistry } from './partners.ts';
-import { administratorOf, functionPrincipal, listCallers, RELAY_ACCOUNT } from './principals.ts';
+import {
+  administratorOf,
+  agencyPrincipal,
+  functionPrincipal,
+  listCallers,
+  type Principal,
+  RELAY_ACCOUNT,
+} from './principals.ts';
 import { startPump } from './pumps.ts';
 import { type Cloud, createResources, queueArn, queueUrl, queueUrlBase } from './resources.ts';
 import { startSchedule } from './schedule.ts';
@@ -64,6 +71,8 @@ export interface LocalRelay {
   kms: Pick<Kms, 'log'>;
   /** As the administrator of the relay's account, who may look at everything and use no key. */
   clients: { sqs: SQSClient; dynamodb: DynamoDBClient; kms: KMSClient };
+  /** With the credentials of an agency's principal, which may receive from its queues and decrypt with its key. */
+  agencyClients: (agency: string) => { sqs: SQSClient; kms: KMSClient };
   /** URL of a queue by its name (`core/names.ts`). */
   queueUrl: (name: string) => string;
   /** Runs a sweep to its end. */
@@ -155,13 +164,21 @@ async function start(
   // Once more, so that it is closed before the functions: nobody is told of a fault that is none.
   onClose(gateway.close);
 
-  const settings = { region: REGION, credentials: administratorOf(RELAY_ACCOUNT).credentials };
-  const clients = {
-    sqs: new SQSClient({ ...settings, endpoint: endpoints.sqs }),
-    dynamodb: new DynamoDBClient({ ...settings, endpoint: endpoints.dynamodb }),
-    kms: new KMSClient({ ...settings, endpoint: endpoints.kms }),
+  const connect = <C extends { destroy: () => void }>(
+    client: new (settings: ClientSettings) => C,
+    service: keyof Cloud['endpoints'],
+    { credentials }: Principal,
+  ): C => {
+    const connected = new client({ region: REGION, endpoint: endpoints[service], credentials });
+    onClose(async () => connected.destroy());
+    return connected;
   };
-  onClose(async () => Object.values(clients).forEach((client) => client.destroy()));
+  const administrator = administratorOf(RELAY_ACCOUNT);
+  const clients = {
+    sqs: connect(SQSClient, 'sqs', administrator),
+    dynamodb: connect(DynamoDBClient, 'dynamodb', administrator),
+    kms: connect(KMSClient, 'kms', administrator),
+  };
   for (const lane of LANES) {
     const url = queueUrl(endpoints.sqs, dispatchQueue(stage, lane));
     const pump = startPump({
@@ -193,9 +210,20 @@ async function start(
     endpoints,
     kms,
     clients,
+    agencyClients: (id) => {
+      const agency = registry.agencies.get(id);
+      if (!agency) throw new Error(`There is no agency ${id} in the registry.`);
+      const principal = agencyPrincipal(stage, agency);
+      return { sqs: connect(SQSClient, 'sqs', principal), kms: connect(KMSClient, 'kms', principal) };
+    },
     queueUrl: (name) => queueUrl(endpoints.sqs, name),
     sweepNow: schedule.runNow,
   };
+}
+
+interface ClientSettings extends Pick<Principal, 'credentials'> {
+  region: string;
+  endpoint: string;
 }
 
 async function openDataDir(

@@ -178,7 +178,7 @@ export function createAgency(options: AgencyOptions): Agency {
     ] as const;
     for (const [lane, seconds] of attempts) {
       const received = await inbox.receive(lane, max, seconds, signal);
-      if (received.length > 0) return received.map(readMessage);
+      if (received.length > 0) return received.map(readMessage).sort(withdrawalsFirst);
     }
     return [];
   }
@@ -202,3 +202,7 @@ export function createAgency(options: AgencyOptions): Agency {
     trustKeys: (entries) => trust.confirm(entries),
   };
 }
+
+/** What is withdrawn need not be read, even if it came first. */
+const withdrawalsFirst = (a: Delivery, b: Delivery): number =>
+  Number(b.kind === 'withdrawn') - Number(a.kind === 'withdrawn');

@@ -1,0 +1,39 @@
+import { parseArgs } from 'node:util';
+import { confirmKeys } from './confirm-keys.ts';
+import { tellJourney } from './demo/journey.ts';
+import { createNarrator } from './demo/narrator.ts';
+import { startRelay } from './relay.ts';
+
+const HELP = `Plays the journey of every kind of referral once, on this machine, and shows it.
+
+Usage: npm run demo [-- --help]
+
+Nothing is left behind. Exit status: 0 if everything was as it should be, else 1.`;
+
+const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+if (values.help) {
+  process.stdout.write(`${HELP}\n`);
+  process.exit(0);
+}
+
+const write = (line: string): void => void process.stdout.write(`${line}\n`);
+const narrator = createNarrator(write, process.stdout.isTTY && !process.env['NO_COLOR']);
+const log: string[] = [];
+const started = performance.now();
+
+write('referral-relay: a demonstration with invented partners and invented referrals.');
+const relay = await startRelay({
+  log: (_source, line) => void log.push(line),
+  announce: (line) => write(`   ${line} …`),
+});
+try {
+  await confirmKeys(relay.profilesDir);
+  await tellJourney(relay, narrator, log);
+} finally {
+  await relay.close();
+}
+const { checks, failures } = narrator.verdict();
+const seconds = Math.round((performance.now() - started) / 1000);
+write(`\n${checks - failures.length} of ${checks} checks are as they should be, after ${seconds} seconds.`);
+for (const failure of failures) write(`Not as it should be: ${failure}`);
+process.exitCode = failures.length === 0 ? 0 : 1;

@@ -1,0 +1,75 @@
+import { rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { confirmKeys } from './confirm-keys.ts';
+import { startRelay } from './relay.ts';
+
+const HELP = `Runs the relay on this machine, with the cloud it needs and invented partners, until it is stopped.
+
+Usage: npm start [-- OPTIONS]
+
+  --port PORT   of the API on 127.0.0.1 (default 8400)
+  --data DIR    where everything is kept, keys of the partners included (default .local/relay)
+  --fresh       forget what is kept there first
+  --help
+
+State survives a restart, also after kill -9. The partners' profiles lie in DIR/profiles.`;
+
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: '8400' },
+    data: { type: 'string', default: join('.local', 'relay') },
+    fresh: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+const write = (line = ''): void => void process.stdout.write(`${line}\n`);
+const port = Number(values.port);
+if (values.help || !Number.isInteger(port) || port < 0 || port > 65_535) {
+  write(HELP);
+  process.exit(values.help ? 0 : 2);
+}
+
+try {
+  if (values.fresh) await rm(values.data, { recursive: true, force: true });
+  const relay = await startRelay({
+    port,
+    dataDir: values.data,
+    announce: (line) => write(`${line} …`),
+    onCrash(error) {
+      process.stderr.write(`${error.message}\n`);
+      process.exit(1);
+    },
+  });
+  await confirmKeys(relay.profilesDir);
+  greet(relay.url, relative('', relay.profilesDir));
+  let stopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      write('\nStopping …');
+      relay.close().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+    });
+  }
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
+
+function greet(url: string, profiles: string): void {
+  write();
+  write(`The relay is up at ${url} and stays up; Ctrl-C stops it. Its log is ${join(values.data, 'relay.log')}.`);
+  write('In another terminal, in this folder, one after the other:');
+  write();
+  write(`  npx referral-relay hotline submit samples/immediate.json --profile ${join(profiles, 'gb-lantern')}`);
+  write(`  npx referral-relay agency poll --profile ${join(profiles, 'de-kinderwacht')}`);
+  write(`  npx referral-relay hotline outcomes --profile ${join(profiles, 'gb-lantern')}`);
+  write();
+  write(
+    'The first submits a sample as a hotline, the second opens it as the German agency, the third reads the answer.',
+  );
+}

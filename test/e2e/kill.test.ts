@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { createAgency, createHotline, loadAgencyProfile, loadHotlineProfile } from '../../client/index.ts';
+
+/* `npm start`, killed without warning, on a machine that stays. */
+
+const ROOT = new URL('../../', import.meta.url);
+const folder = await mkdtemp(join(tmpdir(), 'referral-relay-kill-'));
+const running = new Set<ChildProcess>();
+
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Starts the relay on any free port and resolves when it says that it is up. */
+function start(): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['local/start.ts', '--port', '0', '--data', folder], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.add(child);
+  return new Promise((resolve, reject) => {
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (output.includes('The relay is up')) resolve(child);
+    });
+    child.on('exit', () => reject(new Error(`the relay ended: ${output}`)));
+  });
+}
+
+function kill(child: ChildProcess): Promise<void> {
+  running.delete(child);
+  return new Promise((resolve) => {
+    child.removeAllListeners('exit');
+    child.on('exit', () => resolve());
+    child.kill('SIGKILL');
+  });
+}
+
+it('what was accepted before kill -9 is delivered, opened and answered after it', async () => {
+  const first = await start();
+  const hotlineProfile = () => loadHotlineProfile(join(folder, 'profiles', 'gb-lantern'));
+  const draft = JSON.parse(readFileSync(new URL('samples/routine.json', ROOT), 'utf8')) as object;
+  const acceptance = await createHotline(await hotlineProfile()).submit(draft);
+  await kill(first);
+
+  const second = await start();
+  const hotline = createHotline(await hotlineProfile());
+  expect(await hotline.submit(acceptance.id, { resend: true })).toEqual(acceptance);
+  const agency = createAgency(await loadAgencyProfile(join(folder, 'profiles', 'fr-littoral')));
+  const opened: string[] = [];
+  while (!opened.includes(acceptance.id)) {
+    await agency.run((referral) => void opened.push(referral.id), { drain: true, report: () => undefined });
+  }
+  await kill(second);
+
+  await start();
+  const again = createHotline(await hotlineProfile());
+  for await (const outcome of again.outcomes({ drain: true })) {
+    expect(outcome).toMatchObject({ kind: 'outcome', referral: acceptance.id, check: 'verified' });
+  }
+  expect((await again.status(acceptance.id)).routes).toMatchObject([{ agency: 'fr-littoral', status: 'opened' }]);
+});

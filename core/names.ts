@@ -12,10 +12,12 @@ export const LANES = ['urgent', 'routine'] as const satisfies Lane[];
 
 export type AgencyQueue = Lane | 'dead';
 
-export const intakeAlias = (stage: string, hotline: string, generation: number): string =>
+/** With `'*'` as generation (or as hotline) it is a pattern for policies. */
+export const intakeAlias = (stage: string, hotline: string, generation: number | '*'): string =>
   `alias/referral-relay/${stage}/hotline/${hotline}/${generation}`;
 
-export const agencyAlias = (stage: string, agency: string, generation: number): string =>
+/** With `'*'` as generation (or as agency) it is a pattern for policies. */
+export const agencyAlias = (stage: string, agency: string, generation: number | '*'): string =>
   `alias/referral-relay/${stage}/agency/${agency}/${generation}`;
 
 export const agencyQueue = (stage: string, agency: string, queue: AgencyQueue): string =>

@@ -1,0 +1,56 @@
+import { Duration } from 'aws-cdk-lib';
+import type { Alias } from 'aws-cdk-lib/aws-lambda';
+import { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import { dispatchQueue, type Lane } from '../core/names.ts';
+import { createAlarm, queueMetric } from './alarms.ts';
+import { type Place, roleArn } from './place.ts';
+import { SIZING } from './relay-function.ts';
+import { RelayQueue } from './relay-queue.ts';
+
+/** AWS advises six times the function's timeout ("Using Lambda with Amazon SQS"): a throttled batch is tried again. */
+const VISIBILITY = Duration.seconds(6 * SIZING.deliver.timeout.toSeconds());
+
+export interface DispatchProps {
+  place: Place;
+  lane: Lane;
+  deliver: Alias;
+  /** Copies of `deliver` at work on this lane at once: 2 to 1,000. */
+  maximumConcurrency: number;
+}
+
+/** One lane of dispatch: what is to be delivered, by `deliver`; each lane has its own share of it. */
+export class Dispatch extends Construct {
+  constructor(scope: Construct, id: string, { place, lane, deliver, maximumConcurrency }: DispatchProps) {
+    super(scope, id);
+    const { stage } = place;
+    const deadName = dispatchQueue(stage, `dead-${lane}`);
+    const dead = new RelayQueue(this, 'Dead', { place, name: deadName, visibility: VISIBILITY, senders: [] });
+    const queue = new RelayQueue(this, 'Queue', {
+      place,
+      name: dispatchQueue(stage, lane),
+      visibility: VISIBILITY,
+      deadLetters: { queue: dead.arn, times: 5 },
+      senders: [roleArn(place, 'submit'), roleArn(place, 'sweep')],
+      receivers: [roleArn(place, 'deliver')],
+    });
+    queue.after(dead);
+    dead.takeFrom(queue.arn);
+    const mapping = new CfnEventSourceMapping(this, 'ToDeliver', {
+      functionName: deliver.functionArn,
+      eventSourceArn: queue.arn,
+      batchSize: 10,
+      functionResponseTypes: ['ReportBatchItemFailures'],
+      scalingConfig: { maximumConcurrency },
+    });
+    mapping.addResourceDependency(queue.resource);
+    createAlarm(this, 'DeadLetters', {
+      place,
+      holder: `dispatch-${lane}`,
+      what: 'dead-letters',
+      description: `Dispatch messages that deliver failed at five times. The ledger still owes what they stand for: see its log.`,
+      metric: queueMetric(deadName, 'ApproximateNumberOfMessagesVisible'),
+      threshold: 1,
+    });
+  }
+}

@@ -1,0 +1,155 @@
+import {
+  agencyAlias,
+  agencyQueue,
+  dispatchQueue,
+  DUE_INDEX,
+  functionLogGroup,
+  type FunctionName,
+  intakeAlias,
+  type Lane,
+  LANES,
+  outcomesQueue,
+} from '../core/names.ts';
+import { keysArn, ledgerArn, logGroupArn, type Place, queueArn } from './place.ts';
+import type { Statement } from './policy.ts';
+import { LOOK, RECEIVE } from './queue-policies.ts';
+
+/*
+ * The least that each function needs. None of it names a partner, so that it does not grow with them; a partner's key
+ * in another account is the exception (`lib/own-keys.ts`).
+ */
+
+export function functionPolicy(place: Place, name: FunctionName): Statement[] {
+  return [writeLog(place, name), ...ACCESS[name](place)];
+}
+
+const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
+  submit: (place) => [
+    readLedger(place),
+    writeLedger(place, 'PutItem', 'UpdateItem'),
+    sendDispatch(place),
+    readIntakeKeys(place),
+  ],
+  deliver: (place) => [
+    readLedger(place),
+    writeLedger(place, 'PutItem', 'UpdateItem', 'DeleteItem'),
+    receiveFrom(
+      'Dispatch',
+      LANES.map((lane) => queueArn(place, dispatchQueue(place.stage, lane))),
+    ),
+    sendTo(
+      'Agencies',
+      LANES.flatMap((lane) => agencyInboxes(place, lane)),
+    ),
+    rewrapFrom(place),
+    rewrapTo(place),
+  ],
+  answer: (place) => [
+    readLedger(place),
+    writeLedger(place, 'PutItem', 'UpdateItem'),
+    sendTo('Hotlines', hotlineInboxes(place)),
+  ],
+  collect: (place) => [
+    readLedger(place),
+    writeLedger(place, 'PutItem', 'UpdateItem'),
+    receiveFrom('Hotlines', hotlineInboxes(place)),
+  ],
+  query: (place) => [readLedger(place), readIntakeKeys(place)],
+  sweep: (place) => [
+    readLedger(place),
+    readDue(place),
+    writeLedger(place, 'PutItem', 'UpdateItem', 'DeleteItem'),
+    sendDispatch(place),
+    sendTo('Hotlines', hotlineInboxes(place)),
+  ],
+};
+
+const writeLog = (place: Place, name: FunctionName): Statement => ({
+  Sid: 'WriteLog',
+  Effect: 'Allow',
+  Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+  Resource: `${logGroupArn(place, functionLogGroup(place.stage, name))}:*`,
+});
+
+const readLedger = (place: Place): Statement => ({
+  Sid: 'ReadLedger',
+  Effect: 'Allow',
+  Action: ['dynamodb:GetItem', 'dynamodb:Query'],
+  Resource: ledgerArn(place),
+});
+
+const readDue = (place: Place): Statement => ({
+  Sid: 'ReadDue',
+  Effect: 'Allow',
+  Action: 'dynamodb:Query',
+  Resource: `${ledgerArn(place)}/index/${DUE_INDEX}`,
+});
+
+const writeLedger = (place: Place, ...actions: ('PutItem' | 'UpdateItem' | 'DeleteItem')[]): Statement => ({
+  Sid: 'WriteLedger',
+  Effect: 'Allow',
+  Action: actions.map((action) => `dynamodb:${action}`),
+  Resource: ledgerArn(place),
+});
+
+const sendTo = (whom: string, queues: string[]): Statement => ({
+  Sid: `SendTo${whom}`,
+  Effect: 'Allow',
+  Action: 'sqs:SendMessage',
+  Resource: queues,
+});
+
+const sendDispatch = (place: Place): Statement =>
+  sendTo(
+    'Dispatch',
+    LANES.map((lane) => queueArn(place, dispatchQueue(place.stage, lane))),
+  );
+
+const receiveFrom = (whom: string, queues: string[]): Statement => ({
+  Sid: `ReceiveFrom${whom}`,
+  Effect: 'Allow',
+  Action: [...RECEIVE, ...LOOK],
+  Resource: queues,
+});
+
+/**
+ * Of all partners, by their ids: two or three letters and a hyphen first, so that they match no dispatch queue. A stage
+ * holds no hyphen, so they match no other stage's queue either.
+ */
+const PARTNERS = ['??-*', '???-*'];
+
+const agencyInboxes = (place: Place, lane: Lane): string[] =>
+  PARTNERS.map((agency) => queueArn(place, agencyQueue(place.stage, agency, lane)));
+
+const hotlineInboxes = (place: Place): string[] =>
+  PARTNERS.map((hotline) => queueArn(place, outcomesQueue(place.stage, hotline)));
+
+/**
+ * By the aliases of the key: `kms:RequestAlias` would match only a call that names the alias. The slash at the end of
+ * the stage keeps one stage from another's keys. The key's own policy says the same from its side.
+ */
+const keysUnder = (place: Place, alias: string) => ({
+  Resource: keysArn(place),
+  Condition: { 'ForAnyValue:StringLike': { 'kms:ResourceAliases': alias } },
+});
+
+const readIntakeKeys = (place: Place): Statement => ({
+  Sid: 'ReadIntakeKeys',
+  Effect: 'Allow',
+  Action: 'kms:GetPublicKey',
+  ...keysUnder(place, intakeAlias(place.stage, '*', '*')),
+});
+
+const rewrapFrom = (place: Place): Statement => ({
+  Sid: 'RewrapFrom',
+  Effect: 'Allow',
+  Action: 'kms:ReEncryptFrom',
+  ...keysUnder(place, intakeAlias(place.stage, '*', '*')),
+});
+
+const rewrapTo = (place: Place): Statement => ({
+  Sid: 'RewrapTo',
+  Effect: 'Allow',
+  Action: 'kms:ReEncryptTo',
+  ...keysUnder(place, agencyAlias(place.stage, '*', '*')),
+});

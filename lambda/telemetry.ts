@@ -1,3 +1,4 @@
+import { METRIC_NAMESPACE, STAGE_DIMENSION, UNOPENED_IMMEDIATE } from '../core/metrics.ts';
 import type { Telemetry, TelemetryEvent } from '../core/ports.ts';
 
 interface TelemetryOptions {
@@ -12,6 +13,7 @@ interface TelemetryOptions {
 const LEVELS: Partial<Record<TelemetryEvent, 'WARN' | 'ERROR'>> = {
   failed: 'ERROR',
   undeliverable: 'WARN',
+  'unopened-immediate': 'WARN',
   unopened: 'WARN',
   'delivery-failed': 'WARN',
   'dispatch-failed': 'WARN',
@@ -23,7 +25,7 @@ const SAFE = /^[\w .,:;#/+-]{0,128}$/;
 
 /**
  * One line of JSON for each event, as Lambda's JSON log format has it, which counts the event as a metric as well
- * (CloudWatch embedded metric format): namespace `ReferralRelay`, dimension `Stage`, one metric a kind of event.
+ * (CloudWatch embedded metric format): one metric a kind of event, by stage, and one of them by agency as well.
  * A text that is not an id or a code is not written.
  */
 export function createTelemetry({
@@ -36,6 +38,8 @@ export function createTelemetry({
     record(event, fields = {}) {
       const at = now();
       const safe = Object.entries(fields).map(([name, value]) => [name, isSafe(value) ? value : '(withheld)']);
+      const byAgency = event === UNOPENED_IMMEDIATE.metric;
+      const dimensions = [[STAGE_DIMENSION], ...(byAgency ? [[STAGE_DIMENSION, UNOPENED_IMMEDIATE.dimension]] : [])];
       write(
         JSON.stringify({
           ...Object.fromEntries(safe),
@@ -43,12 +47,13 @@ export function createTelemetry({
           level: LEVELS[event] ?? 'INFO',
           event,
           function: functionName,
-          Stage: stage,
+          [STAGE_DIMENSION]: stage,
+          ...(byAgency && { [UNOPENED_IMMEDIATE.dimension]: fields['agency'] }),
           [event]: 1,
           _aws: {
             Timestamp: at,
             CloudWatchMetrics: [
-              { Namespace: 'ReferralRelay', Dimensions: [['Stage']], Metrics: [{ Name: event, Unit: 'Count' }] },
+              { Namespace: METRIC_NAMESPACE, Dimensions: dimensions, Metrics: [{ Name: event, Unit: 'Count' }] },
             ],
           },
         }),

@@ -47,6 +47,15 @@ describe('telemetry', () => {
     });
   });
 
+  it('counts unopened immediate referrals by agency as well, for the alarm of each', () => {
+    expect(record('unopened-immediate', { agency: 'de-police', minutes: 16 })).toMatchObject({
+      level: 'WARN',
+      Agency: 'de-police',
+      'unopened-immediate': 1,
+      _aws: { CloudWatchMetrics: [{ Dimensions: [['Stage'], ['Stage', 'Agency']] }] },
+    });
+  });
+
   it.each([
     ['accepted', 'INFO'],
     ['swept', 'INFO'],

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import type { AgencyOptions } from '../agency.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** What a command takes from the machine; tests give their own. */
@@ -17,6 +18,8 @@ export interface Io {
   /** Aborted when the user interrupts. */
   signal: AbortSignal;
   runtime?: Partial<Runtime> | undefined;
+  /** In place of SQS and KMS. */
+  aws?: AgencyOptions['aws'];
 }
 
 /** The process's own. A first interrupt lets the command end in order, a second one ends it at once. */

@@ -1,0 +1,81 @@
+import { type Command, Option } from 'commander';
+import { OUTCOMES } from '../../core/contracts.ts';
+import type { AnswerOptions } from './agency.ts';
+import { collectCountries, declare, declareGroup, type Run, wholeNumber } from './command.ts';
+import { type PlaceOptions, placeOptions } from './hotline-commands.ts';
+import type { PollOptions } from './poll.ts';
+import type { CommonOptions } from './session.ts';
+
+/** Every status that may be stated by hand, with the reasons it needs. */
+const STATUSES = Object.entries(OUTCOMES)
+  .filter(([status]) => status !== 'unreadable')
+  .map(([status, reasons]) => {
+    const needs = status === 'wrong-jurisdiction' ? '--countries, if known' : reasons.join(', ');
+    return `  ${status.padEnd(20)}${needs}`;
+  });
+
+export function declareAgency(program: Command, run: Run): void {
+  const agency = declareGroup(program, 'agency', 'open, answer and send on referrals, as an agency', [
+    ['agency poll', 'open what is waiting'],
+    ['agency answer gb-iwf 0199… actionable --reason case-opened', 'tell the hotline what became of it'],
+  ]);
+
+  declare(agency, {
+    name: 'poll',
+    summary: 'open what is waiting, urgent first',
+    details:
+      'Prints the gist of each referral; --json prints, and --out writes, the whole document. The relay is told that a referral was opened once it was printed and written; what fails before that comes again. AWS credentials are those of the SDK: a role, AWS_PROFILE, and so on.',
+    examples: [
+      ['agency poll', 'what is there now'],
+      ['agency poll --follow --out ./inbox', 'as it comes, each in ./inbox/<hotline>/<id>.v<version>.json'],
+      ['agency poll --json', 'whole documents, for another program'],
+    ],
+  })
+    .addOption(new Option('--once', 'end when the queues are empty (the default)').conflicts('follow'))
+    .option('--follow', 'wait for more until interrupted')
+    .option('--out <dir>', 'write each referral to a file there, readable by you alone')
+    .action((options: CommonOptions & PollOptions) =>
+      run(options, async (session) => (await import('./poll.ts')).poll(session, options)),
+    );
+
+  declare(agency, {
+    name: 'answer',
+    summary: 'tell the hotline what became of its referral',
+    details:
+      'Of a referral that "agency poll" has opened with this profile. Codes only, so that no personal data passes in clear.',
+    examples: [
+      ['agency answer gb-iwf 0199… actionable --reason case-opened', 'a case was opened'],
+      ['agency answer gb-iwf 0199… wrong-jurisdiction --countries CA', 'it belongs to Canada'],
+    ],
+  })
+    .argument('<HOTLINE>', 'partner id of the hotline')
+    .argument('<ID>', 'of the referral')
+    .argument('<STATUS>', 'see below')
+    .option('--reason <reason>', 'see below')
+    .option('--countries <countries>', 'where it belongs, such as CA or CA,US', collectCountries)
+    .addOption(
+      new Option('--version <number>', 'of the referral, if not the last that was opened').argParser(
+        wholeNumber(1, 1_000_000),
+      ),
+    )
+    .addHelpText('after', `\nStatuses, each with its reasons:\n${STATUSES.join('\n')}`)
+    .action((hotline: string, id: string, status: string, options: CommonOptions & AnswerOptions) =>
+      run(options, async (session) => (await import('./agency.ts')).answer(session, { hotline, id }, status, options)),
+    );
+
+  placeOptions(
+    declare(agency, {
+      name: 'send-on',
+      summary: 'send a referral on to the agencies of further countries',
+      details:
+        'For agencies registered to do so, where the hotline allows it. The document itself stays as its hotline sealed it.',
+      examples: [['agency send-on gb-iwf 0199… --suspect DE --victim CA', 'both were found']],
+    })
+      .argument('<HOTLINE>', 'partner id of the hotline')
+      .argument('<ID>', 'of the referral'),
+  ).action((hotline: string, id: string, { suspect = [], victim = [], ...options }: CommonOptions & PlaceOptions) =>
+    run(options, async (session) =>
+      (await import('./agency.ts')).sendOn(session, { hotline, id }, { suspect, victim }),
+    ),
+  );
+}

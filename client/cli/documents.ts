@@ -1,0 +1,84 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { RelayError } from '../../core/errors.ts';
+import { parseJson } from '../../core/json.ts';
+import { usageError } from './exit.ts';
+import type { Io } from './io.ts';
+
+/* Where drafts come from: files, folders of files, standard input. They are read one by one, so that memory stays small. */
+
+/** Standard input, as it is named on the command line and in what is printed. */
+export const STDIN = '-';
+
+/** A sealed document has 212,992 bytes at most; indentation and spare white space may make its file some times longer. */
+const LONGEST = 4 * 1024 * 1024;
+
+export interface Source {
+  /** As it is called in what is printed. */
+  name: string;
+  /**
+   * The document, parsed strictly.
+   * @throws {RelayError} `malformed` if it is not JSON or far too long
+   */
+  read: () => Promise<unknown>;
+}
+
+/**
+ * The documents that these arguments name: a file, a folder (its `*.json` files, by name, not those of folders in it), or
+ * `-` for standard input. A file that is named twice is read once.
+ */
+export async function findSources(inputs: readonly string[], io: Pick<Io, 'stdin'>): Promise<Source[]> {
+  const names = new Set<string>();
+  for (const input of inputs) for (const name of await namesIn(input)) names.add(name);
+  return Array.from(names, (name) => ({
+    name,
+    read: async () => parseDocument(name === STDIN ? await readAll(io.stdin) : await readFile(name)),
+  }));
+}
+
+async function namesIn(input: string): Promise<string[]> {
+  if (input === STDIN) return [STDIN];
+  if (!(await stat(input)).isDirectory()) return [path.normalize(input)];
+  const entries = await readdir(input, { withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.name.endsWith('.json') && !entry.name.startsWith('.') && !entry.isDirectory())
+    .map(({ name }) => path.join(input, name))
+    .sort();
+  if (files.length === 0) throw usageError(`There is no *.json file in ${input}: name a folder with drafts in it.`);
+  return files;
+}
+
+function parseDocument(content: Uint8Array | undefined): unknown {
+  if (content === undefined)
+    throw fault(`is longer than ${LONGEST / 1024 / 1024} MiB, far more than a referral may be`);
+  try {
+    return parseJson(content);
+  } catch (error) {
+    throw fault(`is ${error instanceof SyntaxError ? error.message : 'not valid JSON'}`);
+  }
+}
+
+/** `undefined` for one that is too long. */
+async function readFile(name: string): Promise<Uint8Array | undefined> {
+  const file = await open(name);
+  try {
+    if ((await file.stat()).size > LONGEST) return undefined;
+    return await readAll(file.createReadStream({ autoClose: false }));
+  } finally {
+    await file.close();
+  }
+}
+
+async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.length;
+    if (length > LONGEST) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const fault = (detail: string): RelayError =>
+  new RelayError('malformed', `The document ${detail}.`, { faults: [{ pointer: '', detail }] });

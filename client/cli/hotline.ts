@@ -1,0 +1,170 @@
+import type { OutcomeStatement, WithdrawStatement } from '../../core/contracts.ts';
+import type { Routing } from '../../core/schema.ts';
+import type { CheckedStatus } from '../hotline.ts';
+import type { Outcome } from '../outcomes.ts';
+import type { RoutesAnswer } from '../relay.ts';
+import type { CheckedStatement } from '../statement-check.ts';
+import { findSources } from './documents.ts';
+import { EXIT, type Exit, usageError } from './exit.ts';
+import { describeFault } from './failure.ts';
+import { safeLine } from './safe-text.ts';
+import { type Session, toRecord } from './session.ts';
+import * as words from './words.ts';
+
+/* What a hotline does with its referrals; see `submit.ts` for submitting them. */
+
+/** Tells the faults of drafts and what could be better, and who would receive them. Nothing is sealed or sent. */
+export async function check(
+  session: Session,
+  inputs: readonly string[],
+  { offline = false }: { offline?: boolean },
+): Promise<Exit> {
+  if (inputs.length === 0) throw usageError('Name what to check: a file, a folder or "-" for standard input.');
+  const hotline = await session.openHotline();
+  const { good, bad, warning } = session.style;
+  const sources = await findSources(inputs, session.io);
+  let faulty = 0;
+  for (const { name, read } of sources) {
+    const { faults, warnings, plan } = await reviewOf(session, async () => hotline.check(await read(), { offline }));
+    if (faults.length > 0) faulty += 1;
+    const heading = faults.length > 0 ? bad('faulty') : warnings.length > 0 ? warning('could be better') : good('good');
+    const lines = [
+      `${heading}  ${safeLine(name)}`,
+      ...faults.map((fault) => `  ${bad('fault')}    ${safeLine(describeFault(fault))}`),
+      ...warnings.map((found) => `  ${warning('warning')}  ${safeLine(describeFault(found))}`),
+      ...(plan?.routes ?? []).map((route) => `  would go to ${words.route(route)}`),
+      ...(plan && plan.unrouted.length > 0
+        ? [`  ${warning('would go to nobody')} for ${words.countries(plan.unrouted)}: no agency is registered there`]
+        : []),
+    ];
+    await session.show({ input: name, faults, warnings, ...plan }, lines.join('\n'));
+  }
+  if (faulty === 0) return EXIT.ok;
+  return faulty < sources.length ? EXIT.partial : EXIT.refused;
+}
+
+/** A document that cannot even be read has faults like any other; what else fails is no verdict about it. */
+async function reviewOf<T>(
+  session: Session,
+  review: () => Promise<T>,
+): Promise<T | { faults: { pointer: string; detail: string }[]; warnings: []; plan?: undefined }> {
+  try {
+    return await review();
+  } catch (error) {
+    const { code, faults } = session.explain(error);
+    if (code === 'malformed') return { faults: [...faults], warnings: [] };
+    throw error;
+  }
+}
+
+export async function route(session: Session, id: string, routing: Routing): Promise<Exit> {
+  if (routing.suspect.length + routing.victim.length === 0) {
+    throw usageError('Name a country: --suspect DE, --victim CA, or both.');
+  }
+  const hotline = await session.openHotline();
+  await showRoutes(session, id, await hotline.route(id, routing));
+  return EXIT.ok;
+}
+
+export async function withdraw(session: Session, id: string, reason: WithdrawStatement['reason']): Promise<Exit> {
+  const hotline = await session.openHotline();
+  const { routes } = await hotline.withdraw(id, reason);
+  const lines = [
+    `${session.style.good('withdrawn')}  ${safeLine(id)}: ${words.WITHDRAWAL[reason]}.`,
+    ...(routes.length > 0
+      ? [
+          `  Told, if they have it or may have it: ${routes.map(({ agency }) => agency).join(', ')}. What was read stays read.`,
+        ]
+      : []),
+  ];
+  await session.show({ id, status: 'withdrawn', reason, routes }, lines.join('\n'));
+  return EXIT.ok;
+}
+
+/** Shows where a referral goes now. */
+export async function showRoutes(session: Session, id: string, { routes, unrouted = [] }: RoutesAnswer): Promise<void> {
+  const lines = [
+    `${session.style.good('routed')}  ${safeLine(id)}`,
+    ...routes.map((one) => `  to ${words.route(one)}`),
+    ...(unrouted.length > 0
+      ? [`  ${session.style.warning('to nobody')} for ${words.countries(unrouted)}: nobody else is registered there`]
+      : []),
+  ];
+  await session.show({ id, routes, unrouted }, lines.join('\n'));
+}
+
+export async function status(session: Session, id: string): Promise<Exit> {
+  const hotline = await session.openHotline();
+  const found = await hotline.status(id);
+  await session.show(statusRecord(session, found), describeStatus(session, found));
+  const statements = [...found.routes.flatMap((one) => one.statements), ...found.routed];
+  return statements.every(({ check }) => check === 'verified') ? EXIT.ok : EXIT.trust;
+}
+
+function describeStatus(session: Session, { id, acceptedAt, routes, routed, unrouted }: CheckedStatus): string {
+  const { strong, warning } = session.style;
+  const lines = routes.flatMap((one) => [
+    `  to ${words.route(one)}: ${words.ROUTE_STATUS[one.status]}${since(one.openedAt ?? one.deliveredAt)}`,
+    ...one.statements.map((taken) => `    ${describeStatement(session, one.agency, taken)}`),
+  ]);
+  const later = routed.map((taken) =>
+    taken.check === 'verified'
+      ? `  ${taken.payload.by} named ${words.routing(taken.payload.routing)}, ${words.moment(taken.acceptedAt)}`
+      : `  sent on, ${words.moment(taken.acceptedAt)}: ${doubt(session, taken)}`,
+  );
+  const nobody = unrouted.length > 0 ? [`  ${warning('to nobody')} for ${words.countries(unrouted)}`] : [];
+  return [`${strong(id)}  accepted ${words.moment(acceptedAt)}`, ...lines, ...later, ...nobody].join('\n');
+}
+
+const since = (at: string | null): string => (at === null ? '' : ` (${words.moment(at)})`);
+
+const statusRecord = (session: Session, { routes, routed, ...facts }: CheckedStatus): object => ({
+  ...facts,
+  routes: routes.map((one) => ({ ...one, statements: one.statements.map((taken) => statementRecord(session, taken)) })),
+  routed: routed.map((taken) => statementRecord(session, taken)),
+});
+
+/** `agency`: whose it is by what the relay says, for the case that the statement itself does not count. */
+function describeStatement(session: Session, agency: string, taken: CheckedStatement<OutcomeStatement>): string {
+  const when = words.moment(taken.acceptedAt);
+  if (taken.check !== 'verified') return `${when}  an answer of ${agency}: ${doubt(session, taken)}`;
+  return `${when}  ${taken.payload.agency} ${words.outcome(taken.payload)}`;
+}
+
+function doubt(session: Session, taken: Exclude<CheckedStatement<unknown>, { check: 'verified' }>): string {
+  const { bad, warning } = session.style;
+  if (taken.check === 'invalid') return `${bad('does not count')}: ${safeLine(taken.detail)} Tell the operator.`;
+  return `${warning('not verified yet')}: ${session.explain(taken.error).lines.join(' ')}`;
+}
+
+function statementRecord(session: Session, taken: CheckedStatement<unknown>): object {
+  if (taken.check !== 'untrusted') return taken;
+  const { error, ...rest } = taken;
+  return { ...rest, error: toRecord(session.explain(error)) };
+}
+
+/** Shows what agencies answer and the relay reports; what was shown is acknowledged. */
+export async function outcomes(session: Session, { follow = false }: { follow?: boolean }): Promise<Exit> {
+  const hotline = await session.openHotline();
+  let shown = 0;
+  let exit: Exit = EXIT.ok;
+  for await (const item of hotline.outcomes({ drain: !follow, signal: session.io.signal })) {
+    await session.show(outcomeRecord(session, item), describeOutcome(session, item));
+    shown += 1;
+    if (item.kind === 'outcome' && item.check !== 'verified') exit = EXIT.trust;
+  }
+  if (shown === 0 && !session.io.signal.aborted) await session.note('Nothing new.');
+  return exit;
+}
+
+function describeOutcome(session: Session, item: Outcome): string {
+  const id = session.style.strong(item.referral);
+  if (item.kind === 'event') return `${id}  ${words.moment(item.at)}  The referral ${words.event(item)}.`;
+  if (item.check === 'verified') return `${id}  ${describeStatement(session, item.payload.agency, item)}.`;
+  return `${id}  ${words.moment(item.acceptedAt)}  An answer: ${doubt(session, item)}`;
+}
+
+function outcomeRecord(session: Session, item: Outcome): object {
+  if (item.kind === 'event') return item;
+  return statementRecord(session, item);
+}

@@ -33,13 +33,21 @@ export function startEmulators({ region, dataDir, onCrash }: EmulatorOptions): P
   worker.stdout.resume();
   worker.stderr.resume();
 
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', () => resolve());
+  });
+  const closed = new Promise<void>((resolve) => {
+    worker.on('message', (message: EmulatorMessage) => {
+      if (message.kind === 'closed') resolve();
+    });
+  });
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> =>
-    (closing ??= new Promise((resolve, reject) => {
-      const end = (): void => void worker.terminate().then(() => resolve(), reject);
-      worker.once('message', end).once('error', reject).once('exit', end);
-      worker.postMessage('close', []);
-    }));
+  const stop = async (): Promise<void> => {
+    worker.postMessage('close', []);
+    await Promise.race([closed, ended]);
+    await worker.terminate();
+  };
+  const close = (): Promise<void> => (closing ??= stop());
 
   return new Promise((resolve, reject) => {
     let fail = (error: Error): void =>

@@ -159,21 +159,23 @@ class FunctionThread {
     const pending: Running['pending'] = new Map();
 
     return new Promise((resolve, reject) => {
-      let ready = false;
+      let state: 'starting' | 'ready' | 'ended' = 'starting';
       const end = (type: string, detail: string): void => {
+        if (state === 'ended') return;
+        const wasReady = state === 'ready';
+        state = 'ended';
         const error = this.#error(type, detail);
         reject(error);
-        for (const { reject } of pending.values()) reject(error);
+        for (const invocation of pending.values()) invocation.reject(error);
         if (this.#closed) return;
         log(this.#name, error.message);
         this.#running = undefined;
         // One that cannot even start is tried again when it is next called.
-        if (ready) this.#run().catch(() => undefined);
-        ready = false;
+        if (wasReady) this.#run().catch(() => undefined);
       };
       worker.on('message', (reply: FunctionReply) => {
         if (reply.kind === 'ready') {
-          ready = true;
+          state = 'ready';
           resolve({ worker, pending });
         } else if (reply.kind === 'answer') {
           pending.get(reply.id)?.resolve(JSON.parse(reply.payload));
@@ -184,9 +186,7 @@ class FunctionThread {
         }
       });
       worker.once('error', (error) => end(error.name, error.message));
-      worker.once('exit', (code) => {
-        if (ready || this.#closed) end('Runtime.ExitError', `ended with code ${code}`);
-      });
+      worker.once('exit', (code) => end('Runtime.ExitError', `ended with code ${code}`));
     });
   }
 

@@ -126,6 +126,13 @@ async function start(
   /** What goes with the relay is kept in memory, which is faster. */
   const persistent = (name: string) => (options.dataDir === undefined ? undefined : join(dataDir, name));
 
+  const functions = Promise.withResolvers<Functions>();
+  const invoke = async (name: FunctionName, event: unknown): Promise<unknown> =>
+    (await functions.promise).invoke(name, event);
+  // First, for a port in use is what goes wrong most often; what comes in early waits for the functions.
+  const gateway = await startGateway({ port: options.port ?? 0, invoke, log });
+  onClose(gateway.close);
+
   announce('Starting queues and tables');
   const emulators = await startEmulators({ region: REGION, dataDir: persistent('emulators'), onCrash });
   onClose(emulators.close);
@@ -147,20 +154,14 @@ async function start(
   const keyArns = await createResources(cloud, signing);
   const registry = await writeRegistry(signing, keyArns, registryDir);
 
-  announce('Starting the API and the functions');
-  let functions: Promise<Functions> | undefined;
-  const invoke = async (name: FunctionName, event: unknown): Promise<unknown> => {
-    if (!functions) throw new Error('The functions are not there yet.');
-    return (await functions).invoke(name, event);
-  };
-  const gateway = await startGateway({ port: options.port ?? 0, invoke, log });
-  onClose(gateway.close);
-  functions = startFunctions({
+  announce('Starting the functions');
+  const started = await startFunctions({
     handlersDir: options.handlersDir ?? HANDLERS,
     environment: (name) => environmentOf(name, { cloud, authority: gateway.authority, registryDir, options }),
     log,
   });
-  onClose((await functions).close);
+  functions.resolve(started);
+  onClose(started.close);
   // Once more, so that it is closed before the functions: nobody is told of a fault that is none.
   onClose(gateway.close);
 

@@ -35,11 +35,11 @@ const CONTENT_KEY_BYTES = 32;
  */
 export function connectAws(options: AwsOptions): { inbox: AgencyInbox; contentKeys: ContentKeys } {
   const { queues, kmsKey, region } = options;
-  const profile = options.awsConfig === undefined ? {} : useConfigFile(options.awsConfig);
+  if (options.awsConfig !== undefined) useConfigFile(options.awsConfig);
   // With the origin as endpoint the SDK does not warn about queue URLs of emulators and VPC endpoints.
   const endpoint = new URL(queues.urgent).origin;
-  const sqs = options.sqs ?? new SQSClient({ region, endpoint, ...profile });
-  const kms = options.kms ?? new KMSClient({ region, ...profile });
+  const sqs = options.sqs ?? new SQSClient({ region, endpoint });
+  const kms = options.kms ?? new KMSClient({ region });
 
   const inbox: AgencyInbox = {
     async receive(lane, max, wait, signal) {
@@ -97,11 +97,10 @@ async function orClientError<T>(call: Promise<T>, resource: string): Promise<T> 
 }
 
 /**
- * The SDK finds endpoints in its shared files only where the environment names them, so this is the process's business:
- * it can use one such file. `profile` makes the SDK prefer the file to access keys in the environment.
+ * The SDK looks for endpoints only in the shared files that the environment names, so that this is the process's own
+ * business: it can use one such file, which then comes before the user's own files, profile and access keys.
  */
-function useConfigFile(file: string): { profile: string } {
-  const variables = ['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE'] as const;
+function useConfigFile(file: string): void {
   if (used !== undefined && used !== file) {
     throw new ClientError(
       'profile',
@@ -109,8 +108,12 @@ function useConfigFile(file: string): { profile: string } {
     );
   }
   used = file;
-  for (const variable of variables) process.env[variable] = file;
-  return { profile: 'default' };
+  Object.assign(process.env, {
+    AWS_CONFIG_FILE: file,
+    AWS_SHARED_CREDENTIALS_FILE: file,
+    AWS_PROFILE: 'default',
+  });
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']) delete process.env[name];
 }
 
 let used: string | undefined;

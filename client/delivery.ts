@@ -5,6 +5,7 @@ import type { ReferralName } from '../core/ids.ts';
 import { OpenError } from '../core/open.ts';
 import type { OpenedReferral } from '../core/open-referral.ts';
 import { type PartnerDirectory, verifyTaken } from '../core/taken-statement.ts';
+import { RelayProblem } from './errors.ts';
 import type { AgencyInbox, Delivery } from './inbox.ts';
 import type { Runtime } from './runtime.ts';
 import type { SeenReferral, SeenStore } from './seen.ts';
@@ -46,12 +47,13 @@ export interface Handlers {
  * - `duplicate`: handled before; answered `opened` again and removed.
  * - `withdrawn`: the withdrawal is remembered and told; removed.
  * - `discarded`: a referral withdrawn before; nothing answered, removed.
- * - `unreadable`: answered so, for `reason`, where the message still tells what it is about; left for the dead letters.
+ * - `unreadable`: left for the dead letters; `answered` so unless it does not tell what it is about, or names what the
+ *   relay never sent here.
  * - `left`: no verdict, or the handler or the answer failed; nothing is lost, and it comes back after a growing delay.
  */
 export type DeliveryResult =
   | { result: 'handled' | 'duplicate' | 'withdrawn' | 'discarded' }
-  | { result: 'unreadable'; reason: UnreadableReason }
+  | { result: 'unreadable'; reason: UnreadableReason; answered: boolean }
   | { result: 'left'; error: unknown };
 
 /** A result, and of what. Ids and codes only, but for `error`, which may be the handler's own. */
@@ -67,6 +69,9 @@ export interface DeliveryParts {
   /** Posts `opened` or `unreadable`. */
   answer(about: ReferralName & { version: number; sealed: string }, reason?: UnreadableReason): Promise<void>;
 }
+
+/** The relay's answers to a statement about something that it never sent here. */
+const UNANSWERABLE = new Set<RelayProblem['code']>(['not-found', 'statement-mismatch', 'malformed', 'limit-reached']);
 
 /** Handles deliveries, those of one referral one after the other. The promise never rejects. */
 export function createDeliveryHandler(
@@ -138,11 +143,16 @@ export function createDeliveryHandler(
     about: (ReferralName & { version: number; sealed: string }) | undefined,
     reason: UnreadableReason,
   ): Promise<DeliveryResult> {
-    if (about) {
-      const { hotline, id, version, sealed } = about;
+    if (about === undefined) return { result: 'unreadable', reason, answered: false };
+    const { hotline, id, version, sealed } = about;
+    try {
       await parts.answer({ hotline, id, version, sealed: hashText(sealed) }, reason);
+      return { result: 'unreadable', reason, answered: true };
+    } catch (error) {
+      const isUnknown = error instanceof RelayProblem && UNANSWERABLE.has(error.code);
+      if (isUnknown) return { result: 'unreadable', reason, answered: false };
+      throw error;
     }
-    return { result: 'unreadable', reason };
   }
 
   async function handleWithdrawal(
@@ -152,7 +162,7 @@ export function createDeliveryHandler(
     const { message } = delivery;
     const statement = await verifyWithdrawal(message);
     // Nothing can be answered to a withdrawal; a false one is left for the dead letters.
-    if (statement === undefined) return { result: 'unreadable', reason: 'signature' };
+    if (statement === undefined) return { result: 'unreadable', reason: 'signature', answered: false };
     const known = await recall(message);
     const withdrawn = known.withdrawn ?? {
       sealed: statement.sealed,

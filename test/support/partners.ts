@@ -105,12 +105,12 @@ const untilAborted = (_: number, signal?: AbortSignal): Promise<void> =>
   });
 
 export const inboxOf = (world: World, agency: AgencyId): AgencyInbox => ({
-  receive: (lane, max) =>
-    Promise.resolve(
-      world.queues
-        .receive(agencyQueue(STAGE, agency, lane), max, VISIBILITY)
-        .map(({ handle, body, receives }) => ({ lane, handle, body, receives })),
-    ),
+  async receive(lane, max, wait) {
+    // As any real queue would, lets others go on while it has nothing.
+    if (wait > 0) await new Promise(setImmediate);
+    const messages = world.queues.receive(agencyQueue(STAGE, agency, lane), max, VISIBILITY);
+    return messages.map(({ handle, body, receives }) => ({ lane, handle, body, receives }));
+  },
   hide({ lane, handle }, seconds) {
     world.queues.changeVisibility(agencyQueue(STAGE, agency, lane), handle, seconds);
     return Promise.resolve();

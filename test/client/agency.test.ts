@@ -1,0 +1,518 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Agency, type AgencyOptions, createAgency } from '../../client/agency.ts';
+import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/delivery.ts';
+import { ClientError } from '../../client/errors.ts';
+import { createHotline, type Hotline } from '../../client/hotline.ts';
+import type { Delivery } from '../../client/inbox.ts';
+import { createTrustMemory } from '../../client/trust.ts';
+import { hashText } from '../../core/base64url.ts';
+import type { ReferralMessage } from '../../core/contracts.ts';
+import { agencyQueue, type Lane } from '../../core/names.ts';
+import type { ReferralDraft } from '../../core/referral.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
+import { agencyOptions, contentKeysOf, type Exchange, hotlineOptions, inboxOf } from '../support/partners.ts';
+import { flipBit } from '../support/envelope.ts';
+import { sampleDraft } from '../support/referrals.ts';
+import { type AgencyId, signerOf, STAGE, World } from '../support/world.ts';
+
+const HOTLINE = 'gb-hotline';
+const POLICE = 'de-police';
+const immediate = sampleDraft('immediate');
+const routine: ReferralDraft = { ...sampleDraft('routine'), routing: { suspect: ['DE'], victim: [] } };
+
+let world: World;
+let log: Exchange[];
+let hotline: Hotline;
+let options: AgencyOptions;
+let agency: Agency;
+let received: AgencyReferral[];
+beforeEach(() => {
+  world = new World();
+  log = [];
+  hotline = createHotline(hotlineOptions(world, HOTLINE));
+  options = agencyOptions(world, POLICE, log);
+  agency = createAgency(options);
+  received = [];
+});
+
+const take: Handlers = { referral: (referral) => void received.push(referral) };
+
+async function submit(draft: ReferralDraft = immediate): Promise<string> {
+  const { id } = await hotline.submit(draft);
+  await world.dispatch();
+  return id;
+}
+
+/** What is left in the queues of an agency, hidden or not. */
+const left = (lane: Lane | 'dead' = 'urgent', of: AgencyId = POLICE) =>
+  world.queues.bodies(agencyQueue(STAGE, of, lane));
+
+/** Statements about a referral, as the ledger has them. */
+const stated = (id: string) =>
+  world.ledger
+    .record({ hotline: HOTLINE, id })
+    .statements.flatMap(({ content }) =>
+      content.type === 'outcome' ? [[content.agency, content.status, content.reason ?? content.version]] : [],
+    );
+
+async function pollOne(from: Agency = agency): Promise<Delivery> {
+  const [delivery, ...others] = await from.poll({ max: 1, wait: 0 });
+  if (!delivery || others.length > 0) throw new Error('expected one message');
+  return delivery;
+}
+
+/** Handles what there is, once. */
+async function handleAll(with_: Handlers = take, from: Agency = agency): Promise<DeliveryReport[]> {
+  const reports = [];
+  for (;;) {
+    const deliveries = await from.poll({ wait: 0 });
+    if (deliveries.length === 0) return reports;
+    for (const delivery of deliveries) reports.push(await from.handle(delivery, with_));
+  }
+}
+
+/** Puts a message into the queue with some members changed, as a faulty or hostile relay might. */
+function tamper(lane: Lane, change: (message: ReferralMessage) => object): void {
+  const queue = agencyQueue(STAGE, POLICE, lane);
+  for (const { body, handle } of world.queues.receive(queue, 10)) {
+    world.queues.remove(queue, handle);
+    world.queues.send(queue, JSON.stringify(change(JSON.parse(body) as ReferralMessage)));
+  }
+}
+
+describe('poll', () => {
+  it('takes the urgent queue first, then the routine one', async () => {
+    await submit(routine);
+    await submit(immediate);
+    expect(await agency.poll({ wait: 0 })).toMatchObject([{ lane: 'urgent', kind: 'referral', receives: 1 }]);
+    expect(await agency.poll({ wait: 0 })).toMatchObject([{ lane: 'routine', kind: 'referral' }]);
+    expect(await agency.poll({ wait: 0 })).toEqual([]);
+  });
+
+  it('waits at the urgent queue when both are empty', async () => {
+    const asked: [Lane, number][] = [];
+    const inbox = {
+      ...inboxOf(world, POLICE),
+      receive: (lane: Lane, _: number, wait: number) => {
+        asked.push([lane, wait]);
+        return Promise.resolve([]);
+      },
+    };
+    const aws = { inbox, contentKeys: contentKeysOf(world, POLICE) };
+    await createAgency({ ...options, aws }).poll({ wait: 20 });
+    expect(asked).toEqual([
+      ['urgent', 0],
+      ['routine', 1],
+      ['urgent', 20],
+    ]);
+  });
+});
+
+describe('a delivered referral', () => {
+  it('is handed over, answered as opened, and removed', async () => {
+    const id = await submit();
+    expect(await handleAll()).toEqual([{ result: 'handled', lane: 'urgent', hotline: HOTLINE, id, version: 1 }]);
+    expect(received).toEqual([
+      {
+        hotline: HOTLINE,
+        id,
+        version: 1,
+        acceptedAt: expect.any(String),
+        sealed: world.ledger.record({ hotline: HOTLINE, id }).referral?.hash,
+        roles: ['suspect'],
+        countries: ['DE'],
+        routed: [],
+        referral: expect.objectContaining({ id, hotline: HOTLINE, incident: immediate.incident }),
+      },
+    ]);
+    expect(stated(id)).toEqual([[POLICE, 'opened', 1]]);
+    expect(left()).toEqual([]);
+  });
+
+  it('is still there, and unanswered, while the handler runs', async () => {
+    const id = await submit();
+    const during: unknown[] = [];
+    await handleAll({ referral: () => void during.push(stated(id), left().length) });
+    expect(during).toEqual([[], 1]);
+  });
+
+  it('can be opened without being answered', async () => {
+    const id = await submit();
+    expect(await agency.open(await pollOne())).toMatchObject({ id, countries: ['DE'] });
+    expect([stated(id), left().length]).toEqual([[], 1]);
+  });
+
+  it('comes back later and later while the handler fails', async () => {
+    const id = await submit();
+    const failure = new Error('the case system is down');
+    const waits = [];
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      const startedAt = world.clock.now();
+      const [report] = await handleAll({ referral: () => Promise.reject(failure) });
+      expect(report).toEqual({ result: 'left', error: failure, lane: 'urgent', hotline: HOTLINE, id, version: 1 });
+      while ((await agency.poll({ wait: 0 })).length === 0) world.clock.advance(SECOND);
+      waits.push((world.clock.now() - startedAt) / SECOND);
+      world.clock.advance(2 * MINUTE);
+    }
+    // Every look is a receipt as well, so that the delay doubles twice from one failure to the next.
+    expect(waits).toEqual([22, 90, 360, 1440]);
+    expect(stated(id)).toEqual([]);
+  });
+
+  it('is handled at last when the handler succeeds', async () => {
+    const id = await submit();
+    await handleAll({ referral: () => Promise.reject(new Error('down')) });
+    world.clock.advance(MINUTE);
+    expect(await handleAll()).toMatchObject([{ result: 'handled' }]);
+    expect([stated(id), left()]).toEqual([[[POLICE, 'opened', 1]], []]);
+  });
+
+  it('is handed over once, though it comes again', async () => {
+    const id = await submit();
+    const [body = ''] = left();
+    await handleAll();
+    world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
+    world.queues.send(agencyQueue(STAGE, POLICE, 'routine'), body);
+    expect(await handleAll()).toMatchObject([{ result: 'duplicate' }, { result: 'duplicate' }]);
+    expect(received).toHaveLength(1);
+    expect([stated(id), left(), left('routine')]).toEqual([[[POLICE, 'opened', 1]], [], []]);
+    expect(log.filter(({ status }) => status === 200 || status === 201)).toMatchObject([
+      { path: '/v1/directory' },
+      { status: 201 },
+      { status: 200 },
+      { status: 200 },
+    ]);
+  });
+
+  it('is handed over once, though it comes twice at the same time', async () => {
+    await submit();
+    const [body = ''] = left();
+    world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
+    const deliveries = await agency.poll({ wait: 0 });
+    const reports = await Promise.all(deliveries.map((delivery) => agency.handle(delivery, take)));
+    expect(reports.map(({ result }) => result)).toEqual(['handled', 'duplicate']);
+    expect(received).toHaveLength(1);
+  });
+
+  it('is answered at the next receipt if that failed after the handler had returned', async () => {
+    const id = await submit();
+    const { fetch = globalThis.fetch } = options.runtime ?? {};
+    const broken = createAgency({
+      ...options,
+      patience: 1,
+      runtime: {
+        ...options.runtime,
+        fetch: (url, init) =>
+          url.endsWith('/outcomes') ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init),
+      },
+    });
+    expect(await handleAll(take, broken)).toMatchObject([{ result: 'left', error: { code: 'relay-unreachable' } }]);
+    expect([received.length, stated(id), left().length]).toEqual([1, [], 1]);
+    world.clock.advance(MINUTE);
+    expect(await handleAll()).toMatchObject([{ result: 'duplicate' }]);
+    expect([received.length, stated(id), left()]).toEqual([1, [[POLICE, 'opened', 1]], []]);
+  });
+
+  it('is handed over again under a new version', async () => {
+    const id = await submit();
+    await handleAll();
+    await hotline.route(id, { suspect: [], victim: ['DE'] });
+    await world.dispatch();
+    expect(await handleAll()).toMatchObject([{ result: 'handled', version: 2 }]);
+    expect(received[1]).toMatchObject({ version: 2, roles: ['suspect', 'victim'], routed: [{ by: HOTLINE }] });
+    expect(stated(id)).toEqual([
+      [POLICE, 'opened', 1],
+      [POLICE, 'opened', 2],
+    ]);
+  });
+});
+
+describe('a message that cannot be opened', () => {
+  it.each<[string, string, boolean, (message: ReferralMessage) => object]>([
+    [
+      'under a key that is not ours',
+      'decryption',
+      true,
+      (message) => ({ ...message, key: Buffer.alloc(60).toString('base64') }),
+    ],
+    ['with another urgency', 'envelope', true, (message) => ({ ...message, urgency: 'high' })],
+    ['with another routing', 'envelope', true, (message) => ({ ...message, routing: { suspect: ['DE'], victim: [] } })],
+    ['for another agency', 'envelope', true, (message) => ({ ...message, agency: 'ca-police' })],
+    ['with a member missing', 'envelope', true, (message) => ({ ...message, roles: undefined })],
+    ['of a later version of the protocol', 'envelope', true, (message) => ({ ...message, v: 2 })],
+    ['said to be from another hotline', 'decryption', false, (message) => ({ ...message, hotline: 'us-hotline' })],
+    ['of other bytes', 'decryption', false, (message) => ({ ...message, sealed: flipBit(message.sealed, 900, 1) })],
+  ])(
+    '%s is answered as unreadable (%s) where the relay knows of it (%s), and left',
+    async (_, reason, answered, change) => {
+      const id = await submit();
+      tamper('urgent', change);
+      expect(await handleAll()).toMatchObject([{ result: 'unreadable', reason, answered }]);
+      expect([received, left().length]).toEqual([[], 1]);
+      expect(stated(id)).toEqual(answered ? [[POLICE, 'unreadable', reason]] : []);
+    },
+  );
+
+  it('goes to the dead letters in the end', async () => {
+    await submit();
+    tamper('urgent', (message) => ({ ...message, urgency: 'high' }));
+    for (let receipt = 0; receipt < 11; receipt += 1) {
+      await handleAll();
+      world.clock.advance(DAY / 4);
+    }
+    expect([left().length, left('dead').length]).toEqual([0, 1]);
+  });
+
+  it('says nothing to anybody if it does not tell what it is about', async () => {
+    for (const body of ['{', '[]', '{"v":1}', '{"v":1,"v":1}', JSON.stringify({ v: 1, kind: 'notice' })]) {
+      world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
+    }
+    const reports = await handleAll();
+    expect(reports).toHaveLength(5);
+    for (const report of reports) expect(report).toMatchObject({ result: 'unreadable', answered: false });
+    expect([log, left().length]).toEqual([[], 5]);
+  });
+});
+
+describe('where there is no verdict', () => {
+  const denied = new ClientError('aws-access-denied', 'denied');
+
+  it.each<[string, () => Partial<AgencyOptions>, object]>([
+    [
+      'the key of the hotline is not trusted',
+      () => ({ trust: createTrustMemory() }),
+      { name: 'UntrustedKeyError', partner: HOTLINE, situation: 'unknown' },
+    ],
+    [
+      'the hotline has another key than the trusted one',
+      () => ({ trust: createTrustMemory({ partners: { [HOTLINE]: [signerOf('us-hotline').kid] } }) }),
+      { name: 'UntrustedKeyError', partner: HOTLINE, situation: 'changed' },
+    ],
+    [
+      'KMS refuses access',
+      () => ({ aws: { inbox: inboxOf(world, POLICE), contentKeys: { unwrap: () => Promise.reject(denied) } } }),
+      { code: 'aws-access-denied' },
+    ],
+    [
+      'the directory cannot be reached',
+      () => ({
+        patience: 1,
+        runtime: { ...options.runtime, fetch: () => Promise.reject(new TypeError('fetch failed')) },
+      }),
+      { code: 'relay-unreachable' },
+    ],
+  ])('nothing is answered, and the message comes back: %s', async (_, changes, error) => {
+    const id = await submit();
+    expect(await handleAll(take, createAgency({ ...options, ...changes() }))).toMatchObject([
+      { result: 'left', error },
+    ]);
+    expect([received, stated(id), left().length]).toEqual([[], [], 1]);
+    world.clock.advance(MINUTE);
+    expect(await handleAll()).toMatchObject([{ result: 'handled' }]);
+  });
+
+  it('confirming the keys lets it through', async () => {
+    await submit();
+    const careful = createAgency({ ...options, trust: createTrustMemory() });
+    await handleAll(take, careful);
+    const entries = await careful.reviewKeys();
+    expect(entries.map(({ partner }) => partner)).toEqual([HOTLINE, 'int-clearing', 'us-hotline']);
+    await careful.trustKeys(entries);
+    world.clock.advance(MINUTE);
+    expect(await handleAll(take, careful)).toMatchObject([{ result: 'handled' }]);
+  });
+});
+
+describe('a withdrawn referral', () => {
+  it('is told to the handler, which had it already', async () => {
+    const id = await submit();
+    await handleAll();
+    await hotline.withdraw(id, 'legal');
+    await world.dispatch();
+    const told: unknown[] = [];
+    expect(await handleAll({ ...take, withdrawn: (withdrawal) => void told.push(withdrawal) })).toMatchObject([
+      { result: 'withdrawn', hotline: HOTLINE, id },
+    ]);
+    expect(told).toEqual([{ hotline: HOTLINE, id, reason: 'legal', acceptedAt: expect.any(String), handed: true }]);
+    expect(left()).toEqual([]);
+  });
+
+  it('is discarded unread if the withdrawal came first, and nothing is answered', async () => {
+    const id = await submit();
+    await hotline.withdraw(id, 'error');
+    await world.dispatch();
+    const deliveries = await agency.poll({ wait: 0 });
+    const referral = deliveries.find(({ kind }) => kind === 'referral');
+    const withdrawal = deliveries.find(({ kind }) => kind === 'withdrawn');
+    if (!referral || !withdrawal) throw new Error('expected two messages');
+    const told: unknown[] = [];
+    const handlers = { ...take, withdrawn: (each: unknown) => void told.push(each) };
+    expect(await agency.handle(withdrawal, handlers)).toMatchObject({ result: 'withdrawn' });
+    expect(await agency.handle(referral, handlers)).toMatchObject({ result: 'discarded' });
+    expect(told).toMatchObject([{ handed: false }]);
+    expect([received, stated(id), left()]).toEqual([[], [], []]);
+  });
+
+  it('is told again until the handler has returned, and then no more', async () => {
+    const id = await submit();
+    await handleAll();
+    await hotline.withdraw(id, 'error');
+    await world.dispatch();
+    const [body = ''] = left();
+    let attempts = 0;
+    const withdrawn = () => {
+      attempts += 1;
+      if (attempts === 1) throw new Error('down');
+    };
+    expect(await handleAll({ ...take, withdrawn })).toMatchObject([{ result: 'left' }]);
+    world.clock.advance(MINUTE);
+    expect(await handleAll({ ...take, withdrawn })).toMatchObject([{ result: 'withdrawn' }]);
+    world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
+    expect(await handleAll({ ...take, withdrawn })).toMatchObject([{ result: 'withdrawn' }]);
+    expect(attempts).toBe(2);
+  });
+
+  it.each<[string, (id: string) => Promise<string>]>([
+    [
+      'signed by somebody else',
+      async (id) => {
+        const statement = await world.withdrawStatement({ hotline: 'us-hotline', id }, hashText('x'));
+        return statement;
+      },
+    ],
+    ['about another referral', () => world.withdrawStatement({ hotline: HOTLINE, id: world.newId() }, hashText('x'))],
+    ['that is none', () => Promise.resolve('a.b.c')],
+  ])('is not believed when it is %s', async (_, sign) => {
+    const id = await submit();
+    const message = {
+      v: 1,
+      kind: 'withdrawn',
+      hotline: HOTLINE,
+      id,
+      statement: await sign(id),
+      acceptedAt: world.at(),
+    };
+    world.queues.send(agencyQueue(STAGE, POLICE, 'routine'), JSON.stringify(message));
+    const told: unknown[] = [];
+    const reports = await handleAll({ ...take, withdrawn: (each) => void told.push(each) });
+    expect(reports).toMatchObject([{ result: 'handled' }, { result: 'unreadable' }]);
+    expect([told, left('routine').length]).toEqual([[], 1]);
+  });
+
+  it('does not make other bytes under the same id disappear', async () => {
+    const id = await submit();
+    const statement = await world.withdrawStatement({ hotline: HOTLINE, id }, hashText('other bytes'));
+    const message = { v: 1, kind: 'withdrawn', hotline: HOTLINE, id, statement, acceptedAt: world.at() };
+    const [referral] = await agency.poll({ wait: 0 });
+    world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), JSON.stringify(message));
+    expect(await handleAll()).toMatchObject([{ result: 'withdrawn' }]);
+    if (!referral) throw new Error('expected a message');
+    expect(await agency.handle(referral, take)).toMatchObject({ result: 'handled' });
+  });
+});
+
+describe('answer and sendOn', () => {
+  it('state an outcome about what was handed over', async () => {
+    const id = await submit();
+    await handleAll();
+    const first = await agency.answer({ hotline: HOTLINE, id }, { status: 'actionable', reason: 'case-opened' });
+    world.clock.advance(MINUTE);
+    expect(await agency.answer({ hotline: HOTLINE, id }, { status: 'actionable', reason: 'case-opened' })).toEqual(
+      first,
+    );
+    const [referral] = received;
+    if (!referral) throw new Error('expected a referral');
+    await agency.answer(referral, { status: 'wrong-jurisdiction', countries: ['AT'] });
+    expect(stated(id)).toMatchObject([
+      [POLICE, 'opened', 1],
+      [POLICE, 'actionable', 'case-opened'],
+      [POLICE, 'wrong-jurisdiction', 1],
+    ]);
+  });
+
+  it('refuse a referral that was never handed over here, and a reason that does not belong to the status', async () => {
+    const id = await submit();
+    await expect(agency.answer({ hotline: HOTLINE, id }, { status: 'opened' })).rejects.toMatchObject({
+      code: 'not-known',
+    });
+    await handleAll();
+    const wrong = { status: 'closed', reason: 'duplicate' } as unknown as { status: 'opened' };
+    await expect(agency.answer({ hotline: HOTLINE, id }, wrong)).rejects.toMatchObject({
+      code: 'malformed',
+      faults: [{ pointer: '/reason' }],
+    });
+  });
+
+  it('send a referral of unknown countries on, whose agencies then open it', async () => {
+    const clearing = createAgency(agencyOptions(world, 'int-clearing'));
+    const id = await submit(sampleDraft('four-accounts'));
+    await handleAll(take, clearing);
+    expect(received).toMatchObject([{ id, roles: [], countries: [] }]);
+    const routing = { suspect: ['DE'], victim: ['CA'] };
+    expect(await clearing.sendOn({ hotline: HOTLINE, id }, routing)).toMatchObject({
+      routes: ['ca-police', 'de-police', 'int-clearing'].map((each) => ({ agency: each })),
+      unrouted: [],
+    });
+    await world.dispatch();
+    await handleAll();
+    await handleAll(take, createAgency(agencyOptions(world, 'ca-police')));
+    expect(received.slice(1)).toMatchObject([
+      { roles: ['suspect'], countries: ['DE'], routed: [{ by: 'int-clearing' }] },
+      { roles: ['victim'], countries: ['CA'] },
+    ]);
+  });
+
+  it('are refused by the relay where the hotline refuses', async () => {
+    const clearing = createAgency(agencyOptions(world, 'int-clearing'));
+    const id = await submit(sampleDraft('onward-refused'));
+    await handleAll(take, clearing);
+    const refusal = clearing.sendOn({ hotline: HOTLINE, id }, { suspect: ['DE'], victim: [] });
+    await expect(refusal).rejects.toMatchObject({ name: 'RelayProblem', code: 'onward-refused' });
+  });
+});
+
+describe('run', () => {
+  it('handles everything there is and ends, when told to drain', async () => {
+    const ids = [await submit(routine), await submit(immediate)];
+    const reports: unknown[] = [];
+    await agency.run((referral) => void received.push(referral), {
+      drain: true,
+      concurrency: 1,
+      report: (each) => reports.push(each),
+    });
+    expect(received.map(({ id }) => id)).toEqual(ids.toReversed());
+    expect(reports).toMatchObject([
+      { result: 'handled', lane: 'urgent' },
+      { result: 'handled', lane: 'routine' },
+    ]);
+  });
+
+  it('finishes what is under way when it is stopped, and takes nothing new', async () => {
+    await submit();
+    const stop = new AbortController();
+    let signalled = false;
+    await agency.run(
+      (referral, signal) => {
+        stop.abort();
+        signalled = signal.aborted;
+        received.push(referral);
+      },
+      { report: () => undefined, signal: stop.signal },
+    );
+    expect([received.length, signalled, left()]).toEqual([1, true, []]);
+  });
+});
+
+describe('the whole time of a referral', () => {
+  it('ends with one hand-over, though the agency was away for a month', async () => {
+    const id = await submit();
+    for (let day = 0; day < 30; day += 1) await world.pass(DAY / HOUR / 4, 4 * 60);
+    for (let round = 0; round < 60; round += 1) {
+      await handleAll();
+      world.clock.advance(MINUTE);
+    }
+    expect(received).toHaveLength(1);
+    expect(stated(id)).toEqual([[POLICE, 'opened', 1]]);
+    expect(left()).toEqual([]);
+  });
+});

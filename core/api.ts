@@ -5,7 +5,7 @@ import { isPartnerId, isReferralId, type ReferralName } from './ids.ts';
 import { parseJson } from './json.ts';
 import { LIMITS } from './limits.ts';
 import type { Relay } from './ports.ts';
-import { checkContentDigest, verifyRequest } from './profile.ts';
+import { checkContentDigest, unauthorized, verifyRequest } from './profile.ts';
 import type { Agency, Hotline, Partner } from './registry.ts';
 
 /*
@@ -36,7 +36,7 @@ export interface Reply {
 /** The calls that one function serves. */
 export type Calls<R> = Partial<Record<EndpointName, (relay: R, call: Call) => Promise<Reply>>>;
 
-type Parts = Pick<Relay, 'registry' | 'clock' | 'telemetry'>;
+type Parts = Pick<Relay, 'ledger' | 'registry' | 'clock' | 'telemetry'>;
 
 const PATH = /^\/v1\/[a-z0-9/-]+$/;
 
@@ -57,6 +57,7 @@ export async function answerRequest<R extends Parts>(
     const { registry, clock } = relay;
     const signer = verifyRequest(request, { authority, now: clock.now(), findKey: registry.findKey });
     partner = signer.partner;
+    if (await relay.ledger.isSuspended(partner)) throw unauthorized();
     checkContentDigest(request);
     const caller = registry.find(partner);
     const match = matchEndpoint(request.method, request.path);

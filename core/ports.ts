@@ -49,6 +49,12 @@ export interface Ledger {
    * hint: rows may be missing, stale or gone.
    */
   due(lane: string, until: number, limit: number): Promise<LedgerRow[]>;
+
+  /**
+   * Whether the operator has suspended a partner, as of now: read consistently, and never remembered. One more read of
+   * one small item for every call of the API and every attempt at a delivery.
+   */
+  isSuspended(partner: string): Promise<boolean>;
 }
 
 /** "Look after this referral", or, with `agency`, "make this attempt at this route"; stale attempts have no effect. */

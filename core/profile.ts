@@ -104,8 +104,8 @@ function isCurrent({ created, expires }: Parameters, now: number): boolean {
   return age <= MAX_AGE && age >= -MAX_AHEAD && (expires === undefined || now < expires * SECOND);
 }
 
-/** One answer for every reason, so that it tells nobody which partners and keys there are. */
-const unauthorized = (): RelayError =>
+/** One answer for every reason, so that it tells nobody which partners and keys there are, or who is suspended. */
+export const unauthorized = (): RelayError =>
   new RelayError('unauthorized', 'Sign the request, as protocol section 6 describes, with a key registered for you.');
 
 function orUnauthorized<T>(step: () => T): T {

@@ -5,6 +5,10 @@ import { toRequest, toResult } from './http.ts';
 
 /** A handler for events of the HTTP API that serves `calls`. */
 export const createApiHandler =
-  <R extends Pick<Relay, 'registry' | 'clock' | 'telemetry'>>(relay: R, authority: string, calls: Calls<R>) =>
+  <R extends Pick<Relay, 'ledger' | 'registry' | 'clock' | 'telemetry'>>(
+    relay: R,
+    authority: string,
+    calls: Calls<R>,
+  ) =>
   async (event: unknown): Promise<APIGatewayProxyStructuredResultV2> =>
     toResult(await answerRequest(relay, authority, calls, toRequest(event)));

@@ -35,6 +35,12 @@ export const NAMES = {
 
 export const partitionKey = ({ hotline, id }: ReferralName): string => `${hotline}#${id}`;
 
+/** The item that is there while a partner is suspended. No partner id is "partner", so it is no referral's. */
+export const suspensionKey = (partner: string): { pk: string; sk: string } => ({
+  pk: `partner#${partner}`,
+  sk: 'suspended',
+});
+
 export function toItem(row: LedgerRow): LedgerItem {
   const { hotline: _hotline, id: _id, rev, kind, due, ...rest } = row;
   const { sealed, ...map } = 'sealed' in rest ? rest : { ...rest, sealed: undefined };

@@ -2,6 +2,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
   DeleteCommand,
   type DynamoDBDocumentClient,
+  GetCommand,
   PutCommand,
   QueryCommand,
   type QueryCommandInput,
@@ -11,7 +12,7 @@ import type { LedgerRow } from '../core/ledger.ts';
 import { DUE_INDEX } from '../core/names.ts';
 import type { Ledger, Telemetry } from '../core/ports.ts';
 import { toTimestamp } from '../core/time.ts';
-import { fromItem, LedgerItemError, NAMES, partitionKey, toItem, toRecord } from './ledger-items.ts';
+import { fromItem, LedgerItemError, NAMES, partitionKey, suspensionKey, toItem, toRecord } from './ledger-items.ts';
 
 /*
  * The ledger in one DynamoDB table. Each call is one request to one item, but for reads, which follow the pages of
@@ -133,6 +134,18 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
         if (rows.length >= limit) break;
       }
       return rows;
+    },
+
+    async isSuspended(partner) {
+      const { Item } = await client.send(
+        new GetCommand({
+          TableName: table,
+          Key: suspensionKey(partner),
+          ProjectionExpression: 'pk',
+          ConsistentRead: true,
+        }),
+      );
+      return Item !== undefined;
     },
   };
 }

@@ -53,8 +53,9 @@ async function attempt(relay: Parts, referral: ReferralRow, record: ReferralReco
   const fields = { hotline: row.hotline, id: row.id, agency: row.agency };
   let cause: string | undefined;
   try {
-    cause =
-      owes(row) === 'withdrawn'
+    cause = (await ledger.isSuspended(row.agency))
+      ? 'suspended'
+      : owes(row) === 'withdrawn'
         ? await sendWithdrawal(relay, record, row)
         : await sendReferral(relay, referral, record, row);
   } catch {

@@ -14,9 +14,11 @@ import { closeContract } from './contract.ts';
 import { describeKeys, type KeysBackend } from './keys.contract.ts';
 import { describeLedger } from './ledger.contract.ts';
 import { describeQueues, type QueuesBackend } from './queues.contract.ts';
+import { describeSuspensions } from './suspensions.contract.ts';
 
 const STAGE = 'test';
-const ledger = new MemoryLedger().connect(new Invocation());
+const memory = new MemoryLedger();
+const ledger = memory.connect(new Invocation());
 const queues = openQueues();
 let keys: KeysBackend;
 
@@ -25,7 +27,16 @@ beforeAll(async () => {
 });
 
 describe('the doubles', () => {
-  closeContract('the doubles', [describeLedger(() => ledger), describeQueues(() => queues), describeKeys(() => keys)]);
+  closeContract('the doubles', [
+    describeLedger(() => ledger),
+    describeSuspensions(() => ({
+      ledger,
+      suspend: async (partner) => memory.suspended.add(partner),
+      resume: async (partner) => memory.suspended.delete(partner),
+    })),
+    describeQueues(() => queues),
+    describeKeys(() => keys),
+  ]);
 });
 
 function openQueues(): QueuesBackend {

@@ -36,11 +36,13 @@ import { createQueues } from '../../lambda/queues.ts';
 import { type Emulators, startEmulators } from '../../local/emulators.ts';
 import { type Caller, deployedPolicy, type Kms, startKms } from '../../local/kms/kms.ts';
 import { createLedgerTable } from '../../local/resources.ts';
+import { createSuspensions } from '../../ops/suspensions.ts';
 import { makePartnerId } from '../support/rows.ts';
 import { closeContract } from './contract.ts';
 import { describeKeys, type KeysBackend } from './keys.contract.ts';
 import { describeLedger } from './ledger.contract.ts';
 import { describeQueues, type QueuesBackend } from './queues.contract.ts';
+import { describeSuspensions, type SuspensionsBackend } from './suspensions.contract.ts';
 
 const STAGE = 'test';
 const REGION = 'eu-west-2';
@@ -56,6 +58,7 @@ const policy = deployedPolicy({ stage: STAGE, account: ACCOUNT, principals });
 let emulators: Emulators;
 let kms: Kms;
 let ledger: Ledger;
+let suspensions: SuspensionsBackend;
 let queues: QueuesBackend;
 let keys: KeysBackend;
 
@@ -72,7 +75,8 @@ beforeAll(async () => {
     authorize: (request) => !denied.has(request.key?.arn ?? '') && policy(request),
     clock: Date.now,
   });
-  [ledger, queues, keys] = await Promise.all([openLedger(), openQueues(), openKeys()]);
+  [suspensions, queues, keys] = await Promise.all([openLedger(), openQueues(), openKeys()]);
+  ({ ledger } = suspensions);
 });
 
 afterAll(() => Promise.all([emulators.close(), kms.close()]));
@@ -80,6 +84,7 @@ afterAll(() => Promise.all([emulators.close(), kms.close()]));
 describe('the ports over the AWS SDK', () => {
   closeContract('the embedded cloud', [
     describeLedger(() => ledger),
+    describeSuspensions(() => suspensions),
     describeQueues(() => queues),
     describeKeys(() => keys),
   ]);
@@ -87,10 +92,16 @@ describe('the ports over the AWS SDK', () => {
 
 const credentials = { accessKeyId: 'LOCAL', secretAccessKey: 'local' };
 
-async function openLedger(): Promise<Ledger> {
+async function openLedger(): Promise<SuspensionsBackend> {
   const options = { region: REGION, endpoint: emulators.endpoints.dynamodb, credentials };
   await createLedgerTable({ stage: STAGE, region: REGION, endpoints: { ...emulators.endpoints, kms: kms.endpoint } });
-  return createLedger({ client: createLedgerClient(options), table: ledgerTable(STAGE), telemetry });
+  const [client, table] = [createLedgerClient(options), ledgerTable(STAGE)];
+  const { suspend, resume } = createSuspensions({ client, table });
+  return {
+    ledger: createLedger({ client, table, telemetry }),
+    suspend: (partner) => suspend(partner, { at: '2026-11-23T09:30:00.000Z', by: 'a test' }),
+    resume,
+  };
 }
 
 async function openQueues(): Promise<QueuesBackend> {

@@ -6,6 +6,7 @@ import type { Relay } from '../../core/ports.ts';
 import { signRequest } from '../../core/profile.ts';
 import { SECOND } from '../../core/time.ts';
 import { submitReferral } from '../../core/use-cases/submit.ts';
+import { faultAt, Invocation } from '../doubles/faults.ts';
 import { signerOf, World } from '../support/world.ts';
 
 const AUTHORITY = 'relay.example';
@@ -55,6 +56,43 @@ describe('answerRequest', () => {
     const directory = JSON.parse(response.body) as { agencies: unknown[]; intakeKeys: { current: boolean }[] };
     expect(directory.agencies).toHaveLength(5);
     expect(directory.intakeKeys).toMatchObject([{ current: true }]);
+  });
+
+  it.each([
+    ['submit', { partner: GB, path: '/v1/referrals', body: {} }],
+    [
+      'answer',
+      { partner: 'de-police', path: `/v1/referrals/${GB}/0197a5b0-0000-7000-8000-000000000000/outcomes`, body: {} },
+    ],
+    ['receive', { partner: GB, path: '/v1/outcomes/receive', body: { max: 1, wait: 0 } }],
+    ['directory', { partner: 'de-police' }],
+    ['no call', { partner: GB, path: '/v1/nothing' }],
+  ] satisfies [string, Signed][])('answers a suspended partner as a stranger: %s', async (_title, request) => {
+    const world = new World();
+    const stranger = await ask(world, {
+      ...signed(world, request),
+      headers: {
+        ...signed(world, request).headers,
+        signature: 'relay=:AAAA:',
+      },
+    });
+    world.ledger.suspended.add(request.partner);
+    const response = await ask(world, signed(world, request));
+    expect(response.status).toBe(401);
+    expect(response).toEqual(stranger);
+    expect(world.recorded.at(-1)).toEqual({
+      event: 'refused',
+      fields: { partner: request.partner, code: 'unauthorized' },
+    });
+    world.ledger.suspended.delete(request.partner);
+    expect((await ask(world, signed(world, request))).status).not.toBe(401);
+  });
+
+  it('refuses rather than serves while it cannot see who is suspended', async () => {
+    const world = new World();
+    const relay = world.relay(new Invocation(faultAt(0, 'throttle')));
+    const response = await answerRequest(relay, AUTHORITY, calls, signed(world, {}));
+    expect(response.status).toBe(503);
   });
 
   it('shows an agency the directory without intake keys', async () => {

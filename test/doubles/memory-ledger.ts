@@ -15,6 +15,8 @@ const ITEM_BYTES = 400 * 1024;
 export class MemoryLedger {
   readonly #partitions = new Map<string, Map<string, LedgerRow>>();
   readonly #index = new DueIndex();
+  /** Partners that the operator has suspended. */
+  readonly suspended = new Set<string>();
 
   /** The ledger as one invocation sees it. */
   connect(invocation: Invocation): Ledger {
@@ -45,6 +47,7 @@ export class MemoryLedger {
         invocation.call('ledger.due', (fault) =>
           this.#index.read(lane, toTimestamp(until), limit, fault === 'stale').map((row) => copy(withoutContent(row))),
         ),
+      isSuspended: (partner) => invocation.call('ledger.isSuspended', () => this.suspended.has(partner)),
     };
   }
 

@@ -172,6 +172,38 @@ describe('a referral', () => {
   });
 });
 
+describe('a suspended agency', () => {
+  it('is sent nothing, and all that waited once it is resumed', async () => {
+    const world = new World();
+    world.ledger.suspended.add('de-police');
+    const { name } = await accepted(world, { suspect: ['DE'], victim: ['CA'] }, { urgency: 'high' });
+    expect(world.waiting('ca-police', 'urgent')).toHaveLength(1);
+    await world.pass(30);
+    expect(world.waiting('de-police', 'urgent')).toEqual([]);
+    expect(world.ledger.record(name).routes).toMatchObject([{ agency: 'ca-police' }, { status: 'pending' }]);
+    expect(world.recorded).toContainEqual({
+      event: 'delivery-failed',
+      fields: { hotline: GB, id: name.id, agency: 'de-police', cause: 'suspended', failures: 1 },
+    });
+    world.ledger.suspended.delete('de-police');
+    await world.pass(7 * 60);
+    expect(await world.openAll('de-police')).toHaveLength(1);
+    expect(world.ledger.record(name).routes[1]).toMatchObject({ status: 'opened' });
+  });
+
+  it('is told of a withdrawal once it is resumed', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    world.ledger.suspended.add('de-police');
+    await withdrawReferral(world.relay(), world.hotline(GB), name, await world.withdrawStatement(name, hash));
+    await world.dispatch();
+    expect(world.waiting('de-police')).toHaveLength(1);
+    world.ledger.suspended.delete('de-police');
+    await world.pass(5);
+    expect(world.waiting('de-police')).toMatchObject([{ id: name.id }, { kind: 'withdrawn', id: name.id }]);
+  });
+});
+
 describe('sending on', () => {
   it('brings a referral without countries from the clearing house to the agencies it finds', async () => {
     const world = new World();

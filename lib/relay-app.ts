@@ -65,7 +65,7 @@ export const withoutAccess = (registry: Registry): string[] =>
     .map(({ id }) => id);
 
 /** KMS re-encrypts within one Region only. */
-function misplacedKeys({ region }: Place, registry: Registry): string[] {
+export function misplacedKeys({ region }: Place, registry: Registry): string[] {
   return [...registry.hotlines.values(), ...registry.agencies.values()].flatMap((partner) =>
     ownKeysOf(partner)
       .filter((arn) => parseArn(arn).region !== region)

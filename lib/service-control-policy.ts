@@ -41,12 +41,13 @@ const CHANGE_ROLE = [
   'iam:UpdateRole',
 ];
 
+const but = (...principals: string[]) => ({ ArnNotLike: { 'aws:PrincipalArn': principals } });
+
 /** For every stage in the account. The account is taken to be the relay's alone. */
 export function serviceControlPolicy(partition = 'aws'): { Version: '2012-10-17'; Statement: ControlStatement[] } {
   const role = (name: string): string => `arn:${partition}:iam::*:role/${name}`;
   const deliver = `arn:${partition}:lambda:*:*:function:${functionName('*', 'deliver')}`;
   const breakGlass = role(BREAK_GLASS_ROLE);
-  const but = (...principals: string[]) => ({ ArnNotLike: { 'aws:PrincipalArn': principals } });
   const aliases = [intakeAlias('*', '*', '*'), agencyAlias('*', '*', '*')];
   return {
     Version: '2012-10-17',

@@ -31,9 +31,7 @@ export function generateRegistryFiles({ hotlines, agencies, region = 'eu-west-2'
         kind: 'agency',
         countries: [countryOf(number)],
         keys: [{ jwk: newJwk() }],
-        // Every fourth has an account of its own, every other fourth signs in with a certificate.
-        ...(number % 4 === 1 && { principal: `arn:aws:iam::${account(8, number)}:role/units/referrals` }),
-        ...(number % 4 === 2 && { rolesAnywhere: rolesAnywhere(id) }),
+        ...wayIn(id, number),
         ...(number === 0 && { fallback: true, forwards: true }),
         kmsKeys: number % 25 === 9 ? [ownKey(account(8, number), 1)] : generations(number % 5 === 4 ? 3 : 1),
         ...(number % 2 === 0 && { page: number % 4 === 0 ? `duty@${id}.example` : `https://${id}.example/page` }),
@@ -50,6 +48,13 @@ function countryOf(number: number): string {
   const country = iso31661[number % iso31661.length];
   if (!country) throw new Error('no countries');
   return country.alpha2;
+}
+
+/** Every tenth has none yet; of the others, every second has an AWS account of its own. */
+function wayIn(id: string, number: number) {
+  if (number % 10 === 0) return {};
+  if (number % 2 === 0) return { principal: `arn:aws:iam::${account(8, number)}:role/units/referrals` };
+  return { rolesAnywhere: rolesAnywhere(id) };
 }
 
 function rolesAnywhere(id: string) {

@@ -78,7 +78,7 @@ function main(): void {
     write();
     report(stacks);
     const closed = withoutAccess(registry);
-    if (closed.length > 0) write(`\n${closed.length} agencies have no way in yet, such as ${closed[0]}.`);
+    if (closed.length > 0) write(`\nagencies without a way in yet: ${closed.length}, such as ${closed[0]}`);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -42,7 +42,7 @@ try {
     },
   });
   await confirmKeys(relay.profilesDir);
-  greet(relay.url, relative('', relay.profilesDir));
+  greet(relay.url, relay.profilesDir);
   let stopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -60,7 +60,9 @@ try {
   process.exit(1);
 }
 
-function greet(url: string, profiles: string): void {
+function greet(url: string, profilesDir: string): void {
+  const below = relative('', profilesDir);
+  const profiles = below.startsWith('..') ? profilesDir : below;
   write();
   write(`The relay is up at ${url} and stays up; Ctrl-C stops it. Its log is ${join(values.data, 'relay.log')}.`);
   write('In another terminal, in this folder, one after the other:');

@@ -63,6 +63,8 @@ export interface RouteRow extends Row {
   roles: Role[];
   countries: string[];
   urgency: Urgency;
+  /** Since when this version is owed to the agency. */
+  owedSince?: Timestamp | undefined;
   deliveredAt: Timestamp | null;
   openedAt: Timestamp | null;
   /** Since when nothing more is owed to this agency. */
@@ -73,6 +75,8 @@ export interface RouteRow extends Row {
   failures: number;
   /** How often it was sent again, or somebody reminded, since it was delivered or found unreadable. */
   repeats: number;
+  /** What `repeats` was when the agency's people were last paged; they are paged once at each reminder. */
+  pagedAt?: number | undefined;
   /** When the news of the hotline's withdrawal was handed to the agency's queue, or was known to be needless. */
   withdrawalSentAt: Timestamp | null;
 }
@@ -137,9 +141,15 @@ const shardOf = (id: string): number => Number.parseInt(id.slice(-1), 16) % SHAR
 
 export const outboxLane = (id: string): string => `outbox#${shardOf(id)}`;
 export const retentionLane = (id: string): string => `retention#${shardOf(id)}`;
-export const agencyLane = (agency: string, urgency: Urgency): string => `${agency}#${laneOf(urgency)}`;
+/** `immediate` ones stand apart: nothing delays them, and all of them can be counted. */
+export const agencyLane = (agency: string, urgency: Urgency): string =>
+  `${agency}#${urgency === 'immediate' ? urgency : laneOf(urgency)}`;
 export const inboxLane = (hotline: string): string => `${hotline}#outcomes`;
 
+/** Whether a lane holds `immediate` referrals, and nothing else. */
+export const isImmediateLane = (lane: string): boolean => lane.endsWith('#immediate');
+
+/** The lane of queues. */
 export const laneOf = (urgency: Urgency): Lane => (urgency === 'routine' ? 'routine' : 'urgent');
 
 /**
@@ -148,10 +158,11 @@ export const laneOf = (urgency: Urgency): Lane => (urgency === 'routine' ? 'rout
  */
 export function allLanes(hotlines: Iterable<string>, agencies: Iterable<string>, turn: number): string[] {
   const ids = [...agencies];
-  const ofAgencies = (lane: Lane): string[] => ids.map((agency) => `${agency}#${lane}`);
+  const ofAgencies = (urgency: Urgency): string[] => ids.map((agency) => agencyLane(agency, urgency));
   const classes = [
     SHARDS.map((shard) => `outbox#${shard}`),
-    ofAgencies('urgent'),
+    ofAgencies('immediate'),
+    ofAgencies('high'),
     Array.from(hotlines, inboxLane),
     ofAgencies('routine'),
     SHARDS.map((shard) => `retention#${shard}`),
@@ -176,6 +187,7 @@ export function createRoute(referral: ReferralRow, plan: PlannedRoute, withdrawn
     roles: plan.roles,
     countries: plan.countries,
     urgency: referral.urgency,
+    owedSince: toTimestamp(now),
     deliveredAt: null,
     openedAt: null,
     finalAt: withdrawn ? toTimestamp(now) : null,
@@ -197,12 +209,14 @@ export function widen(row: RouteRow, plan: PlannedRoute, now: number): RouteRow 
     countries: widened.countries,
     status: 'pending',
     version: row.version + 1,
+    owedSince: toTimestamp(now),
     deliveredAt: null,
     openedAt: null,
     finalAt: null,
     attempts: 0,
     failures: 0,
     repeats: 0,
+    pagedAt: undefined,
     due: owed(row, now, SCHEDULE.grace),
   };
 }
@@ -256,6 +270,19 @@ export const reminded = (row: RouteRow, now: number): RouteRow => ({
   due: owed(row, now, waitDelivered(row, row.repeats + 1)),
 });
 
+/** Since when an `immediate` referral waits to be opened, wherever it is held up; `undefined` if it does not. */
+export function unopenedSince(row: RouteRow): Timestamp | undefined {
+  const isUnopened = row.status === 'pending' || row.status === 'delivered' || row.status === 'unreadable';
+  if (row.urgency !== 'immediate' || !isUnopened) return undefined;
+  return row.owedSince ?? row.deliveredAt ?? undefined;
+}
+
+/** Whether the agency's people are to be paged at this reminder: once, and only for what lies in their queue. */
+export const isPageDue = (row: RouteRow): boolean =>
+  row.urgency === 'immediate' &&
+  (row.status === 'delivered' || row.status === 'unreadable') &&
+  row.pagedAt !== row.repeats;
+
 /** Taken by sweep: the attempt is on its way, and comes up again if it never arrives. */
 export const leased = <T extends LedgerRow>(row: T, now: number, wait: number): T =>
   row.due ? { ...row, due: { lane: row.due.lane, at: toTimestamp(now + wait) } } : row;
@@ -265,7 +292,7 @@ export function answered(row: RouteRow, version: number, status: OutcomeStatus, 
   if (version !== row.version || row.status === 'opened') return row;
   if (status === 'unreadable') {
     if (row.status !== 'pending' && row.status !== 'delivered') return row;
-    return { ...row, status: 'unreadable', repeats: 0, due: owed(row, now, waitUnreadable(0)) };
+    return { ...row, status: 'unreadable', repeats: 0, pagedAt: undefined, due: owed(row, now, waitUnreadable(0)) };
   }
   return {
     ...row,

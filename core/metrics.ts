@@ -9,8 +9,9 @@ export const METRIC_NAMESPACE = 'ReferralRelay';
 export const STAGE_DIMENSION = 'Stage';
 
 /**
- * Counts each time sweep finds that an `immediate` referral, delivered more than 15 minutes ago, is still unopened. The
- * one metric with the agency as a second dimension, for each agency has its own alarm on it; it exists, and costs, only
- * while something waits.
+ * How many `immediate` referrals an agency has not opened 15 minutes after they were owed to it, whatever holds them up:
+ * written by every sweep, once a minute, as long as one waits, so that an alarm holds until all are opened. The one metric
+ * with the agency as a second dimension, for each agency has its own alarm on it; it exists, and costs, only while
+ * something waits. `value`: the field of the event that holds the number.
  */
-export const UNOPENED_IMMEDIATE = { metric: 'unopened-immediate', dimension: 'Agency' } as const;
+export const UNOPENED_IMMEDIATE = { metric: 'unopened-immediate', dimension: 'Agency', value: 'count' } as const;

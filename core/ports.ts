@@ -114,6 +114,17 @@ export interface Keys {
   ): Promise<Rewrapped>;
 }
 
+/** A referral that waits for its agency, and since when, in whole minutes. */
+export interface Waiting extends ReferralName {
+  minutes: number;
+}
+
+/** Rings the people of an agency, by the contact in its registry file. */
+export interface Pages {
+  /** Tells them that these `immediate` referrals wait unopened, and nothing about any of them. */
+  page(agency: string, waiting: readonly Waiting[]): Promise<void>;
+}
+
 /** Ids, countries, codes and counts; never a body, a key or anything of a referral's content. */
 export interface Telemetry {
   record(event: TelemetryEvent, fields?: Readonly<Record<string, string | number>>): void;
@@ -127,10 +138,12 @@ export type TelemetryEvent =
   | 'delivery-failed'
   | 'undeliverable'
   | 'answered'
-  /** An immediate referral waits unopened since more than a quarter of an hour; counted each time it is looked at. */
+  /** By agency, at every sweep: how many immediate referrals (`count`) wait unopened since a quarter of an hour or more. */
   | 'unopened-immediate'
-  /** Any other that is sent again because its agency has not opened it. */
+  /** One that somebody is reminded of, or that is sent again, because its agency has not opened it. */
   | 'unopened'
+  | 'paged'
+  | 'page-failed'
   | 'dispatch-failed'
   | 'inbox-failed'
   | 'repaired'

@@ -6,6 +6,9 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
+/** The last moment that the protocol's form can write. */
+export const END_OF_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+
 /** Whether `text` is a real moment in exactly the protocol's form (no leap second, no 31 February). */
 export function isTimestamp(text: string): boolean {
   if (!FORM.test(text)) return false;

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 
@@ -27,5 +28,7 @@ export const createLedgerClient = (options: ClientOptions): DynamoDBDocumentClie
   });
 
 export const createQueueClient = (options: ClientOptions): SQSClient => new SQSClient(settings(options));
+
+export const createTopicClient = (options: ClientOptions): SNSClient => new SNSClient(settings(options));
 
 export const createKeyClient = (options: ClientOptions): KMSClient => new KMSClient(settings(options));

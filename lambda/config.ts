@@ -56,13 +56,18 @@ const behindApi = {
   ),
 };
 
+/** What the name of an agency's page topic is appended to. Without it, nobody is paged. */
+const paging = {
+  topicArnBase: z.optional(variable(/^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:$/, 'must be the start of an ARN of SNS')),
+};
+
 const SCHEMAS = {
   submit: z.object({ ...shared, ...sending, ...behindApi }),
   deliver: z.object({ ...shared, ...sending }),
   answer: z.object({ ...shared, ...sending, ...behindApi }),
   collect: z.object({ ...shared, ...sending, ...behindApi }),
   query: z.object({ ...shared, ...behindApi }),
-  sweep: z.object({ ...shared, ...sending }),
+  sweep: z.object({ ...shared, ...sending, ...paging }),
 } as const satisfies Record<FunctionName, z.ZodMiniObject>;
 
 /** What the function `F` is configured with. `retention` is in milliseconds. */
@@ -78,12 +83,13 @@ const POINTERS = {
   REGISTRY_DIR: '/registryDir',
   QUEUE_URL_BASE: '/queueUrlBase',
   RELAY_AUTHORITY: '/authority',
+  TOPIC_ARN_BASE: '/topicArnBase',
   CONTENT_DAYS: '/retention/content',
   CUSTODY_DAYS: '/retention/custody',
 } as const;
 
-/** The variables that may be left out: whole days, for how long content and facts are kept. */
-export const OPTIONAL_VARIABLES: readonly string[] = ['CONTENT_DAYS', 'CUSTODY_DAYS'];
+/** The variables that may be left out: for how many whole days content and facts are kept, and where pages go. */
+export const OPTIONAL_VARIABLES: readonly string[] = ['CONTENT_DAYS', 'CUSTODY_DAYS', 'TOPIC_ARN_BASE'];
 
 /** Every variable that a function reads, {@link OPTIONAL_VARIABLES} included. `AWS_REGION` is set by Lambda itself. */
 export const VARIABLES: Readonly<Record<FunctionName, readonly string[]>> = {
@@ -116,6 +122,7 @@ export function readConfig<F extends FunctionName>(functionName: F, env: Environ
     registryDir: env['REGISTRY_DIR'],
     queueUrlBase: env['QUEUE_URL_BASE'],
     authority: env['RELAY_AUTHORITY'],
+    topicArnBase: env['TOPIC_ARN_BASE'],
     retention: { content: env['CONTENT_DAYS'], custody: env['CUSTODY_DAYS'] },
   });
   if (result.success) return result.data;

@@ -1,21 +1,24 @@
 import type { Context } from 'aws-lambda';
 import { sweep, type SweepReport } from '../core/use-cases/sweep.ts';
-import { createQueueClient } from './clients.ts';
+import { createQueueClient, createTopicClient } from './clients.ts';
 import { readConfig } from './config.ts';
+import { createPages } from './pages.ts';
 import { createQueues } from './queues.ts';
 import { createBase } from './relay.ts';
 
 /* Once a minute: looks after everything that fell due. */
 
 const config = readConfig('sweep', process.env);
-const { stage, region, queueUrlBase: urlBase } = config;
+const { stage, region, queueUrlBase: urlBase, topicArnBase: arnBase } = config;
 const base = createBase('sweep', config);
 const queues = createQueues({ client: createQueueClient({ region }), stage, urlBase, telemetry: base.telemetry });
+const pages =
+  arnBase === undefined ? undefined : createPages({ client: createTopicClient({ region }), stage, arnBase });
 
 /** Time left for what has been begun when the deadline comes, in milliseconds. */
 const MARGIN = 10_000;
 
 export function handler(_event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<SweepReport> {
   const deadline = Date.now() + context.getRemainingTimeInMillis() - MARGIN;
-  return sweep({ ...base, queues }, { page: 200, concurrency: 25, deadline });
+  return sweep({ ...base, queues, pages }, { page: 200, concurrency: 25, deadline });
 }

@@ -15,6 +15,7 @@ const LEVELS: Partial<Record<TelemetryEvent, 'WARN' | 'ERROR'>> = {
   undeliverable: 'WARN',
   'unopened-immediate': 'WARN',
   unopened: 'WARN',
+  'page-failed': 'WARN',
   'delivery-failed': 'WARN',
   'dispatch-failed': 'WARN',
   'inbox-failed': 'WARN',
@@ -49,7 +50,7 @@ export function createTelemetry({
           function: functionName,
           [STAGE_DIMENSION]: stage,
           ...(byAgency && { [UNOPENED_IMMEDIATE.dimension]: fields['agency'] }),
-          [event]: 1,
+          [event]: byAgency ? fields[UNOPENED_IMMEDIATE.value] : 1,
           _aws: {
             Timestamp: at,
             CloudWatchMetrics: [

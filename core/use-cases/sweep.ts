@@ -2,6 +2,8 @@ import {
   allLanes,
   contentExpiry,
   isFirstReminder,
+  isImmediateLane,
+  isPageDue,
   leased,
   type LedgerRow,
   type OutboxRow,
@@ -10,14 +12,21 @@ import {
   type RetentionRow,
   type RouteRow,
   type StatementRow,
+  unopenedSince,
 } from '../ledger.ts';
 import { SCHEDULE } from '../limits.ts';
-import type { Relay } from '../ports.ts';
-import { fromTimestamp, MINUTE, toTimestamp } from '../time.ts';
+import type { Pages, Relay, Waiting } from '../ports.ts';
+import { END_OF_TIME, fromTimestamp, MINUTE, toTimestamp } from '../time.ts';
 import { dispatchAttempt, dispatchPlacing } from './dispatch.ts';
 import { sendToInbox, settleOutcome } from './settle.ts';
 
-type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry' | 'retention'>;
+type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry' | 'retention'> & {
+  /** Without it, nobody is paged; the operator's alarm holds all the same. */
+  pages?: Pages | undefined;
+};
+
+/** Rows of a lane of `immediate` referrals that are counted at most. */
+const COUNTED = 1000;
 
 export interface SweepBounds {
   /** Rows taken from one lane in one run, so that no partner's backlog delays another's. */
@@ -49,31 +58,80 @@ export async function sweep(relay: Parts, bounds: SweepBounds): Promise<SweepRep
       report.complete = false;
       break;
     }
-    const rows = await ledger.due(lane, clock.now(), bounds.page);
+    const rows = isImmediateLane(lane)
+      ? await readImmediate(relay, lane, bounds.page)
+      : await ledger.due(lane, clock.now(), bounds.page);
+    const reminders: Waiting[] = [];
     for (let start = 0; start < rows.length; start += bounds.concurrency) {
       const batch = rows.slice(start, start + bounds.concurrency);
       const results = await Promise.allSettled(batch.map((row) => lookAfter(relay, row)));
       report.rows += results.length;
-      report.failures += results.filter(({ status }) => status === 'rejected').length;
+      for (const result of results) {
+        if (result.status === 'rejected') report.failures += 1;
+        else if (result.value) reminders.push(result.value);
+      }
     }
+    if (reminders.length > 0) await page(relay, rows[0], reminders);
   }
   telemetry.record('swept', { rows: report.rows, failures: report.failures, complete: report.complete ? 1 : 0 });
   return report;
 }
 
-async function lookAfter(relay: Parts, row: LedgerRow): Promise<void> {
+/**
+ * The due rows of a lane that is read as a whole, so that what waits unopened is counted anew each time: the number is
+ * what the ledger says, not how often somebody looked. At most {@link COUNTED} are counted.
+ */
+async function readImmediate({ ledger, clock, telemetry }: Parts, lane: string, most: number): Promise<LedgerRow[]> {
+  const rows = await ledger.due(lane, END_OF_TIME, Math.max(most, COUNTED));
+  const now = clock.now();
+  const unopened = rows.flatMap((row) => {
+    const since = row.kind === 'route' ? unopenedSince(row) : undefined;
+    const waited = since === undefined ? 0 : now - fromTimestamp(since);
+    return row.kind === 'route' && waited >= SCHEDULE.reminders[0] ? [{ agency: row.agency, waited }] : [];
+  });
+  if (unopened[0]) {
+    const minutes = Math.floor(Math.max(...unopened.map(({ waited }) => waited)) / MINUTE);
+    telemetry.record('unopened-immediate', { agency: unopened[0].agency, count: unopened.length, minutes });
+  }
+  return rows.filter(({ due }) => due !== undefined && fromTimestamp(due.at) <= now).slice(0, most);
+}
+
+/** Pages the people of an agency, if it has named any. What fails is not repeated: the next reminder pages again. */
+async function page(
+  { pages, registry, telemetry }: Parts,
+  row: LedgerRow | undefined,
+  waiting: Waiting[],
+): Promise<void> {
+  const agency = row?.kind === 'route' ? registry.agencies.get(row.agency) : undefined;
+  if (!pages || agency?.contact.page === undefined) return;
+  try {
+    await pages.page(
+      agency.id,
+      waiting.toSorted((a, b) => b.minutes - a.minutes),
+    );
+    telemetry.record('paged', { agency: agency.id, count: waiting.length });
+  } catch {
+    telemetry.record('page-failed', { agency: agency.id, count: waiting.length });
+  }
+}
+
+/** @returns what the people of the agency are to be told */
+async function lookAfter(relay: Parts, row: LedgerRow): Promise<Waiting | undefined> {
   switch (row.kind) {
     case 'outbox':
-      return sweepOutbox(relay, row);
+      await sweepOutbox(relay, row);
+      break;
     case 'route':
       return sweepRoute(relay, row);
     case 'statement':
-      return sweepStatement(relay, row);
+      await sweepStatement(relay, row);
+      break;
     case 'retention':
-      return sweepRetention(relay, row);
+      await sweepRetention(relay, row);
+      break;
     case 'referral':
-      return undefined;
   }
+  return undefined;
 }
 
 /** The row, taken by this run; nothing if somebody else has changed it or the index is behind. */
@@ -94,18 +152,21 @@ async function sweepOutbox(relay: Parts, row: OutboxRow): Promise<void> {
   await dispatchPlacing(relay, row);
 }
 
-async function sweepRoute(relay: Parts, row: RouteRow): Promise<void> {
+async function sweepRoute(relay: Parts, row: RouteRow): Promise<Waiting | undefined> {
   const { ledger, clock, telemetry } = relay;
+  const now = clock.now();
   const isReminder = isFirstReminder(row);
-  const taken = isReminder ? await ledger.replace(reminded(row, clock.now())) : await lease(relay, row);
-  if (!taken) return;
+  const next = isReminder ? reminded(row, now) : leased(row, now, SCHEDULE.lease);
+  // Noted in the same write that takes the row, so that no two runs page for one reminder.
+  const taken = await ledger.replace(isPageDue(row) ? { ...next, pagedAt: row.repeats } : next);
+  if (!taken) return undefined;
+  const { hotline, id, agency, urgency } = row;
+  const minutes = Math.floor((now - fromTimestamp(row.owedSince ?? row.deliveredAt ?? toTimestamp(now))) / MINUTE);
   if (row.status === 'delivered' || row.status === 'unreadable') {
-    const minutes = Math.floor((clock.now() - fromTimestamp(row.deliveredAt ?? toTimestamp(clock.now()))) / MINUTE);
-    const { hotline, id, agency, urgency } = row;
-    const event = urgency === 'immediate' ? 'unopened-immediate' : 'unopened';
-    telemetry.record(event, { hotline, id, agency, urgency, minutes });
+    telemetry.record('unopened', { hotline, id, agency, urgency, minutes });
   }
   if (!isReminder) await dispatchAttempt(relay, taken);
+  return isPageDue(row) ? { hotline, id, minutes } : undefined;
 }
 
 async function sweepStatement(relay: Parts, row: StatementRow): Promise<void> {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { RouteRow } from '../../core/ledger.ts';
 import type { Ledger } from '../../core/ports.ts';
+import { END_OF_TIME } from '../../core/time.ts';
 import {
   due,
   makeName,
@@ -308,6 +309,13 @@ const cases: Cases<Ledger> = {
     );
     for (const row of rows) await ledger.create(row);
     expect(await ledger.due(lane, at(60), 10)).toEqual(rows);
+  },
+
+  'a lane can be read as a whole, years ahead': async (ledger) => {
+    const lane = makeLane();
+    const rows = [1, 60, 5_000_000].map((minutes) => makeRouteRow(makeName(), { due: due(lane, minutes) }));
+    for (const row of rows) await ledger.create(row);
+    expect(await ledger.due(lane, END_OF_TIME, 10)).toEqual(rows);
   },
 
   'lanes do not mix, even where one name begins another': async (ledger) => {

@@ -11,6 +11,7 @@ const ENV = {
   REGISTRY_DIR: './registry',
   QUEUE_URL_BASE: 'https://sqs.eu-west-2.amazonaws.com/111111111111/',
   RELAY_AUTHORITY: 'relay.example:8443',
+  TOPIC_ARN_BASE: 'arn:aws:sns:eu-west-2:111111111111:',
   CONTENT_DAYS: '10',
   CUSTODY_DAYS: '90',
 };
@@ -61,6 +62,13 @@ describe('readConfig', () => {
     expect(needing('RELAY_AUTHORITY')).toEqual(['submit', 'answer', 'collect', 'query']);
     expect(needing('QUEUE_URL_BASE')).toEqual(['submit', 'deliver', 'answer', 'collect', 'sweep']);
   });
+
+  it.each(['', 'arn:aws:sns:eu-west-2:111111111111', 'arn:aws:sqs:eu-west-2:111111111111:'])(
+    'refuses to start sweep with TOPIC_ARN_BASE = %j',
+    (value) => {
+      expect(namesIn(refusal({ ...ENV, TOPIC_ARN_BASE: value }, 'sweep'))).toEqual(['TOPIC_ARN_BASE']);
+    },
+  );
 
   it.each([
     ['STAGE', ''],

@@ -47,11 +47,11 @@ describe('telemetry', () => {
     });
   });
 
-  it('counts unopened immediate referrals by agency as well, for the alarm of each', () => {
-    expect(record('unopened-immediate', { agency: 'de-police', minutes: 16 })).toMatchObject({
+  it('writes how many immediate referrals are unopened, by agency as well, for the alarm of each', () => {
+    expect(record('unopened-immediate', { agency: 'de-police', count: 3, minutes: 16 })).toMatchObject({
       level: 'WARN',
       Agency: 'de-police',
-      'unopened-immediate': 1,
+      'unopened-immediate': 3,
       _aws: { CloudWatchMetrics: [{ Dimensions: [['Stage'], ['Stage', 'Agency']] }] },
     });
   });

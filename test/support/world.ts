@@ -4,7 +4,7 @@ import type { ReferralName } from '../../core/ids.ts';
 import { IntakeJwk } from '../../core/keys.ts';
 import { DEFAULT_RETENTION } from '../../core/limits.ts';
 import { agencyQueue, dispatchQueue, type Lane, LANES, outcomesQueue } from '../../core/names.ts';
-import type { DispatchMessage, Relay, Telemetry } from '../../core/ports.ts';
+import type { DispatchMessage, Pages, Relay, Telemetry, Waiting } from '../../core/ports.ts';
 import { type Agency, type Hotline, loadRegistry, type Registry } from '../../core/registry.ts';
 import type { Onward, Routing, Urgency } from '../../core/schema.ts';
 import { sealReferral } from '../../core/seal.ts';
@@ -30,7 +30,7 @@ export const STAGE = 'test';
 export const HOTLINES = ['gb-hotline', 'us-hotline'] as const;
 export const AGENCIES = {
   'ca-police': { countries: ['CA'] },
-  'de-police': { countries: ['DE'] },
+  'de-police': { countries: ['DE'], contact: { email: 'ops@example.org', page: 'https://pages.example.org/de' } },
   'fr-gendarmes': { countries: ['FR'] },
   'fr-police': { countries: ['FR'] },
   'int-clearing': { countries: [], fallback: true, forwards: true },
@@ -87,6 +87,8 @@ export class World {
   readonly queues = new MemoryQueues(this.clock, STAGE);
   readonly keys = new MemoryKeys(STAGE);
   readonly recorded: Recorded[] = [];
+  /** Who was paged, and about what. */
+  readonly paged: { agency: string; waiting: readonly Waiting[] }[] = [];
   registry = testRegistry();
   #count = 0;
 
@@ -203,7 +205,10 @@ export class World {
   async sweep(faults?: Faults): Promise<void> {
     const invocation = new Invocation(faults);
     const bounds = { page: 100, concurrency: 10, deadline: Number.POSITIVE_INFINITY };
-    await invocation.run(() => sweep(this.relay(invocation), bounds));
+    const pages: Pages = {
+      page: (agency, waiting) => invocation.call('pages.page', () => void this.paged.push({ agency, waiting })),
+    };
+    await invocation.run(() => sweep({ ...this.relay(invocation), pages }, bounds));
   }
 
   /** Lets `minutes` go by, with a sweep and everything that follows from it in each. */

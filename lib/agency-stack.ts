@@ -1,5 +1,4 @@
 import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { METRIC_NAMESPACE, STAGE_DIMENSION, UNOPENED_IMMEDIATE } from '../core/metrics.ts';
@@ -10,12 +9,12 @@ import { agencyKeyPolicy } from './key-policies.ts';
 import { allowOwnKeys } from './own-keys.ts';
 import { createPartnerKey } from './partner-key.ts';
 import { type Place, queueArn, roleArn } from './place.ts';
-import type { Statement } from './policy.ts';
+import { accountOf, only, type Statement } from './policy.ts';
 import { LOOK, RECEIVE } from './queue-policies.ts';
 import { RelayQueue } from './relay-queue.ts';
 import { AgencySignIn } from './roles-anywhere.ts';
 import { tagPartner } from './tags.ts';
-import { alarmsPublish, createTopic } from './topics.ts';
+import { createTopic } from './topics.ts';
 
 /** How long an agency has to open what it received. */
 const VISIBILITY = Duration.minutes(5);
@@ -38,6 +37,7 @@ export class AgencyStack extends Stack {
     allowOwnKeys(this, place, agency);
     createInbox(this, place, agency);
     createAlarms(this, place, agency);
+    if (agency.contact.page !== undefined) createPage(this, place, agency.id, agency.contact.page);
     if (agency.rolesAnywhere) {
       const signIn = new AgencySignIn(this, 'SignIn', {
         place,
@@ -120,25 +120,29 @@ function createAlarms(scope: Construct, place: Place, agency: Agency): void {
       namespace: METRIC_NAMESPACE,
       metricName: UNOPENED_IMMEDIATE.metric,
       dimensionsMap: { [STAGE_DIMENSION]: stage, [UNOPENED_IMMEDIATE.dimension]: agency.id },
-      statistic: Stats.SUM,
+      statistic: Stats.MAXIMUM,
       period: Duration.minutes(1),
     }),
     threshold: 1,
-    isEvent: true,
-    ...(agency.contact.page !== undefined && { page: createPage(scope, place, agency.id, agency.contact.page) }),
+    // Sweep says it every minute; one run that comes late does not mean that it is opened.
+    periods: 5,
+    ofThem: 1,
   });
 }
 
 /**
- * Carries the alarm to the agency's own people: its name, its description, its times, and nothing of a referral. Without
- * a KMS key, for there is nothing in it to hide from the account that sends it.
+ * Where sweep tells the agency's own people that something immediate waits: ids and times, nothing of a referral. Without
+ * a KMS key, for with one sweep would need `kms:Decrypt`.
  */
-function createPage(scope: Construct, place: Place, agency: string, to: string): ITopic {
-  return createTopic(scope, 'Page', {
+function createPage(scope: Construct, place: Place, agency: string, to: string): void {
+  const sweep = roleArn(place, 'sweep');
+  createTopic(scope, 'Page', {
     place,
     name: pageTopic(place.stage, agency),
     displayName: 'Referral relay',
-    publishers: [alarmsPublish(place)],
+    publishers: [
+      { Sid: 'Sweep', Effect: 'Allow', Principal: accountOf(sweep), Action: 'sns:Publish', Condition: only(sweep) },
+    ],
     subscribers: [to],
   });
 }

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, Metric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { METRIC_NAMESPACE, STAGE_DIMENSION } from '../core/metrics.ts';
 import { alarmName, alarmTopic } from '../core/names.ts';
@@ -19,25 +19,23 @@ export interface AlarmProps {
   /** Raised from this value on; with `below`, under it. */
   threshold: number;
   below?: boolean;
-  /** How many periods in a row. */
+  /** How many periods are looked at, and in how many of them the metric must be beyond; by default one, and all. */
   periods?: number;
+  ofThem?: number;
   /** Whether silence is a fault. */
   silenceIsAFault?: boolean;
-  /** Counts moments, not a state: that it is over says nothing, so nothing is said. */
-  isEvent?: boolean;
-  /** Told in addition to the operator. */
-  page?: ITopic;
 }
 
 /** An alarm that the operator hears of, when it begins and when it ends. */
 export function createAlarm(scope: Construct, id: string, props: AlarmProps): Alarm {
-  const { place, below = false, silenceIsAFault = false, isEvent = false } = props;
+  const { place, below = false, silenceIsAFault = false } = props;
   const alarm = new Alarm(scope, id, {
     alarmName: alarmName(place.stage, props.holder, props.what),
     alarmDescription: props.description,
     metric: props.metric,
     threshold: props.threshold,
     evaluationPeriods: props.periods ?? 1,
+    ...(props.ofThem !== undefined && { datapointsToAlarm: props.ofThem }),
     comparisonOperator: below
       ? ComparisonOperator.LESS_THAN_THRESHOLD
       : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -45,8 +43,7 @@ export function createAlarm(scope: Construct, id: string, props: AlarmProps): Al
   });
   const operator = new SnsAction(Topic.fromTopicArn(alarm, 'Operator', topicArn(place, alarmTopic(place.stage))));
   alarm.addAlarmAction(operator);
-  if (!isEvent) alarm.addOkAction(operator);
-  if (props.page) alarm.addAlarmAction(new SnsAction(props.page));
+  alarm.addOkAction(operator);
   return alarm;
 }
 

@@ -1,7 +1,7 @@
 import { type FunctionName, ledgerTable } from '../core/names.ts';
 import { OPTIONAL_VARIABLES, VARIABLES } from '../lambda/config.ts';
 import { REGISTRY_FOLDER } from './bundle.ts';
-import { type Place, queueUrlBase } from './place.ts';
+import { type Place, queueUrlBase, topicArnBase } from './place.ts';
 import type { StageSettings } from './stage-settings.ts';
 
 /** Where Lambda unpacks a bundle. */
@@ -24,6 +24,7 @@ export function functionEnvironment(
     REGISTRY_DIR: `${TASK_ROOT}/${REGISTRY_FOLDER}`,
     QUEUE_URL_BASE: queueUrlBase(place),
     RELAY_AUTHORITY: authority,
+    TOPIC_ARN_BASE: topicArnBase(place),
     CONTENT_DAYS: String(retention.contentDays),
     CUSTODY_DAYS: String(retention.custodyDays),
   };

@@ -9,8 +9,9 @@ import {
   type Lane,
   LANES,
   outcomesQueue,
+  pageTopic,
 } from '../core/names.ts';
-import { keysArn, ledgerArn, logGroupArn, type Place, queueArn } from './place.ts';
+import { keysArn, ledgerArn, logGroupArn, type Place, queueArn, topicArn } from './place.ts';
 import type { Statement } from './policy.ts';
 import { LOOK, RECEIVE } from './queue-policies.ts';
 
@@ -61,6 +62,7 @@ const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
     writeLedger(place, 'PutItem', 'UpdateItem', 'DeleteItem'),
     sendDispatch(place),
     sendTo('Hotlines', hotlineInboxes(place)),
+    pageAgencies(place),
   ],
 };
 
@@ -123,6 +125,13 @@ const agencyInboxes = (place: Place, lane: Lane): string[] =>
 
 const hotlineInboxes = (place: Place): string[] =>
   PARTNERS.map((hotline) => queueArn(place, outcomesQueue(place.stage, hotline)));
+
+const pageAgencies = (place: Place): Statement => ({
+  Sid: 'PageAgencies',
+  Effect: 'Allow',
+  Action: 'sns:Publish',
+  Resource: PARTNERS.map((agency) => topicArn(place, pageTopic(place.stage, agency))),
+});
 
 /**
  * By the aliases of the key: `kms:RequestAlias` would match only a call that names the alias. The slash at the end of

@@ -10,6 +10,7 @@ export function acknowledge(construct: IConstruct, id: string, reason: string): 
 const WILDCARDS: Readonly<Record<string, string>> = {
   logs: 'The streams of its own log group, which Lambda names.',
   sqs: 'The inboxes of all partners of this stage, so that roles do not grow with partners; no other queue matches.',
+  sns: "The pages of all agencies of this stage, for the same reason; the operator's topic does not match.",
   kms: "Narrowed by kms:ResourceAliases to this stage's keys of one kind; the policy of each key says the same again.",
 };
 

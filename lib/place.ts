@@ -43,6 +43,9 @@ export const keysArn = (place: Place): string => arn(place, 'kms', 'key/*');
 export const queueUrlBase = ({ region, domain, account }: Place): string =>
   `https://sqs.${region}.${domain}/${account}/`;
 
+/** What a topic's name is appended to. */
+export const topicArnBase = (place: Place): string => topicArn(place, '');
+
 /** The parts of `arn:<partition>:<service>:<region>:<account>:…`. */
 export function parseArn(arn: string): { partition: string; region: string; account: string } {
   const [, partition = '', , region = '', account = ''] = arn.split(':');

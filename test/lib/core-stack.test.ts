@@ -138,6 +138,7 @@ describe('the roles of the functions', () => {
         'dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem ON ledger',
         'sqs:SendMessage ON dispatch-urgent dispatch-routine',
         'sqs:SendMessage ON ??-*-outcomes ???-*-outcomes',
+        'sns:Publish ON ??-*-page ???-*-page',
       ],
     ],
   ])('%s may do this and nothing else', (name, expected) => {

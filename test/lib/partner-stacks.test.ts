@@ -195,25 +195,36 @@ describe('an agency', () => {
       ['referral-relay-prod-de-wacht-urgent-waits', 'ApproximateAgeOfOldestMessage', 3600],
       ['referral-relay-prod-de-wacht-unopened', 'unopened-immediate', 1],
     ]);
-    expect(alarms[2]?.['Dimensions']).toEqual([
-      { Name: 'Agency', Value: 'de-wacht' },
-      { Name: 'Stage', Value: 'prod' },
-    ]);
+    expect(alarms[2]).toMatchObject({
+      Dimensions: [
+        { Name: 'Agency', Value: 'de-wacht' },
+        { Name: 'Stage', Value: 'prod' },
+      ],
+      Period: 60,
+      EvaluationPeriods: 5,
+      DatapointsToAlarm: 1,
+      TreatMissingData: 'notBreaching',
+    });
   });
 
   it.each([
     [wacht, 'de-wacht', 'https', 'https://wacht.example/page'],
     [crossbar, 'gb-crossbar', 'email', 'duty@crossbar.example'],
-  ])('is paged when something immediate waits, %#', (stack, id, Protocol, Endpoint) => {
-    const page = `arn:aws:sns:eu-west-2:111122223333:referral-relay-prod-${id}-page`;
+  ])('is paged by sweep when something immediate waits, %#', (stack, id, Protocol, Endpoint) => {
+    expect(propertiesOf(stack, 'AWS::SNS::Topic')).toMatchObject([{ TopicName: `referral-relay-prod-${id}-page` }]);
     expect(propertiesOf(stack, 'AWS::SNS::Subscription')).toMatchObject([{ Protocol, Endpoint }]);
-    const alarm = (what: string) =>
-      findProperties(stack, 'AWS::CloudWatch::Alarm', 'AlarmName', `referral-relay-prod-${id}-${what}`);
-    expect(alarm('unopened')['AlarmActions']).toContain(page);
-    expect(alarm('unopened')).not.toHaveProperty('OKActions');
-    expect(alarm('dead-letters')['AlarmActions']).not.toContain(page);
     expect(policiesOf(stack).filter(({ kind }) => kind === 'topic')).toMatchObject([
-      { statements: [{ Effect: 'Deny' }, { Principal: { Service: ['cloudwatch.amazonaws.com'] } }] },
+      {
+        statements: [
+          { Effect: 'Deny', Principal: '*', Condition: { Bool: { 'aws:SecureTransport': ['false'] } } },
+          {
+            Effect: 'Allow',
+            Condition: {
+              ArnEquals: { 'aws:PrincipalArn': ['arn:aws:iam::111122223333:role/referral-relay-prod-sweep'] },
+            },
+          },
+        ],
+      },
     ]);
   });
 

@@ -73,13 +73,16 @@ describe('the environment of each function', () => {
     expect([...Object.keys(environment), 'AWS_REGION'].sort()).toEqual([...VARIABLES[name]].sort());
   });
 
-  it.each(found)('of $name stops it at the start if any one variable that it needs is taken away', ({ name, environment }) => {
-    for (const variable of Object.keys(environment)) {
-      if (OPTIONAL_VARIABLES.includes(variable)) continue;
-      const without = { ...environment, AWS_REGION: REGION, [variable]: undefined };
-      expect(() => readConfig(name, without)).toThrow(variable);
-    }
-  });
+  it.each(found)(
+    'of $name stops it at the start if any one variable that it needs is taken away',
+    ({ name, environment }) => {
+      for (const variable of Object.keys(environment)) {
+        if (OPTIONAL_VARIABLES.includes(variable)) continue;
+        const without = { ...environment, AWS_REGION: REGION, [variable]: undefined };
+        expect(() => readConfig(name, without)).toThrow(variable);
+      }
+    },
+  );
 
   it('is signed for the name that the API gives itself, unless a domain is set', () => {
     expect(authorities(service)).toEqual(new Set([`${API_ID}.execute-api.eu-west-2.amazonaws.com`]));

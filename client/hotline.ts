@@ -100,6 +100,9 @@ export interface Hotline {
   trustKeys(entries: readonly TrustEntry[]): Promise<void>;
 }
 
+/** What `toReferral` makes of a document. */
+type CompletedDraft = ReturnType<typeof toReferral>;
+
 /** Refusals that say that this very sealed referral will never be taken; all others leave it owed. */
 const FINAL = new Set<RelayProblem['code']>([
   'malformed',
@@ -119,10 +122,23 @@ export function createHotline(options: HotlineOptions): Hotline {
   const trust = createTrust(options.trust, { id: hotline, kind: 'hotline', kid: signingKey.kid });
   const keyring = createKeyring(directory, trust);
 
+  /** Drafts that are being sealed: who asks for the same one meanwhile gets the same referral. */
+  const sealing = new Map<string, Promise<JournalEntry>>();
+
   async function seal(document: unknown, { anew = false }: { anew?: boolean } = {}): Promise<JournalEntry> {
     const { referral, draft } = toReferral(document, hotline, runtime.now());
-    const known = anew ? undefined : await journal.findDraft(draft);
-    if (known && known.state !== 'refused') return known;
+    if (anew) return sealNow({ referral, draft });
+    const sealed = sealing.get(draft) ?? sealOnce({ referral, draft }).finally(() => sealing.delete(draft));
+    sealing.set(draft, sealed);
+    return sealed;
+  }
+
+  async function sealOnce(completed: CompletedDraft): Promise<JournalEntry> {
+    const known = await journal.findDraft(completed.draft);
+    return known && known.state !== 'refused' ? known : sealNow(completed);
+  }
+
+  async function sealNow({ referral, draft }: CompletedDraft): Promise<JournalEntry> {
     await refuseUsedId(referral.id);
     const intakeKey = currentIntakeKey(await directory.refresh());
     await trust.require({ partner: hotline, use: 'intake', kid: intakeKey.kid });

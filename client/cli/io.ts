@@ -26,7 +26,13 @@ export interface Io {
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process;
   const interrupt = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const) {
+    // Not `once`: a library that cleans up at signals takes a listener that removes itself for none.
+    process.on(signal, () => (interrupt.signal.aborted ? process.exit(128 + number) : interrupt.abort()));
+  }
   return {
     out: (text) => write(stdout, text),
     err: (text) => write(stderr, text),
@@ -51,11 +57,13 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
   });
 }
 
-async function ask(question: string, signal: AbortSignal): Promise<string> {
+/** What is typed; nothing if the person interrupts or closes the input. */
+function ask(question: string, signal: AbortSignal): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return await terminal.question(question, { signal });
-  } finally {
-    terminal.close();
-  }
+  return new Promise<string>((resolve, reject) => {
+    // The terminal is in raw mode here, so that an interrupt is a key like others.
+    terminal.on('SIGINT', () => terminal.close());
+    terminal.on('close', () => resolve(''));
+    terminal.question(question, { signal }).then(resolve, reject);
+  }).finally(() => terminal.close());
 }

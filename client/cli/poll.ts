@@ -1,18 +1,19 @@
 import path from 'node:path';
-import type { AgencyReferral, DeliveryReport, Withdrawal } from '../delivery.ts';
+import type { Agency } from '../agency.ts';
+import type { AgencyReferral, Handlers } from '../delivery.ts';
 import { makePrivateFolder, writeDurably } from '../durable-file.ts';
-import type { PollReport } from '../polling.ts';
+import type { Delivery } from '../inbox.ts';
 import { EXIT, type Exit } from './exit.ts';
-import type { Failure } from './failure.ts';
+import { createPollReport, type PollReporter } from './poll-report.ts';
 import { summarizeReferral, summarizeWithdrawal } from './referral-summary.ts';
-import { type Session, toRecord } from './session.ts';
+import type { Session } from './session.ts';
 
 export interface PollOptions {
   follow?: boolean;
   out?: string;
 }
 
-/** How many referrals are opened at the same time where no person reads along. */
+/** How many referrals are opened at the same time while following. */
 const PARALLEL = 4;
 
 /**
@@ -20,16 +21,13 @@ const PARALLEL = 4;
  * printed: whatever fails in between, the referral comes again.
  */
 export async function poll(session: Session, { follow = false, out }: PollOptions): Promise<Exit> {
-  const { io, style, json } = session;
+  const { io } = session;
   const agency = await session.openAgency();
   const stopped = new AbortController();
-  const tally = { done: 0, left: 0 };
-  let first: Failure | undefined;
-  /** What a handler of ours failed with: nothing further can be shown or written. */
+  const signal = AbortSignal.any([io.signal, stopped.signal]);
+  /** What could not be shown or written: nothing after it can be either. */
   let broken: { error: unknown } | undefined;
-  let notes: Promise<void> = Promise.resolve();
-
-  async function handOver(act: () => Promise<void>): Promise<void> {
+  async function orStop(act: () => Promise<void>): Promise<void> {
     try {
       await act();
     } catch (error) {
@@ -39,91 +37,77 @@ export async function poll(session: Session, { follow = false, out }: PollOption
     }
   }
 
-  const handlers = {
-    referral: (referral: AgencyReferral) =>
-      handOver(async () => {
-        const record = toReferralRecord(referral);
-        if (out !== undefined) await store(out, referral.hotline, `${referral.id}.v${referral.version}`, record);
-        const command = `referral-relay agency answer ${referral.hotline} ${referral.id} STATUS${session.profileArgument}`;
-        await session.show(record, summarizeReferral(referral, style, command));
+  const handlers = createHandlers(session, out, orStop);
+  const reporter = createPollReport(session, orStop);
+  try {
+    if (follow) {
+      const report = (told: Parameters<PollReporter['tell']>[0]): void => void (broken ?? reporter.tell(told));
+      await agency.run(handlers, { report, signal, concurrency: PARALLEL });
+    } else {
+      await drain(session, agency, { handlers, reporter, signal });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  await reporter.flush();
+  if (broken) throw broken.error;
+  const exit = await reporter.end();
+  return io.signal.aborted && !follow ? EXIT.partial : exit;
+}
+
+/** Takes what is there: one by one for a person, who wants it in order; a program gets a batch as it is opened. */
+async function drain(
+  { json }: Session,
+  agency: Agency,
+  { handlers, reporter, signal }: { handlers: Handlers; reporter: PollReporter; signal: AbortSignal },
+): Promise<void> {
+  for (;;) {
+    const batch = (await agency.poll({ wait: 1, signal })).sort((a, b) => rank(a) - rank(b));
+    if (batch.length === 0) return;
+    for (const group of json ? [batch] : batch.map((delivery) => [delivery])) {
+      const reports = await Promise.all(group.map((delivery) => agency.handle(delivery, handlers, signal)));
+      if (signal.aborted) return;
+      const verdicts = reports.map((told) => reporter.tell(told));
+      await reporter.flush();
+      // Someone who looks once wants to know now, not after pauses that grow.
+      if (verdicts.includes('hopeless')) return;
+    }
+  }
+}
+
+/** What is withdrawn need not be read; then the most urgent. */
+function rank(delivery: Delivery): number {
+  if (delivery.kind === 'withdrawn') return 0;
+  return delivery.kind === 'referral' && delivery.message.urgency === 'immediate' ? 1 : 2;
+}
+
+function createHandlers(
+  session: Session,
+  out: string | undefined,
+  orStop: (act: () => Promise<void>) => Promise<void>,
+): Handlers {
+  const { style, profileArgument } = session;
+  return {
+    referral: (opened) =>
+      orStop(async () => {
+        const { hotline, id, version } = opened;
+        const record = toRecord(opened);
+        if (out !== undefined) await store(out, hotline, `${id}.v${version}`, record);
+        const command = `referral-relay agency answer ${hotline} ${id} STATUS${profileArgument}`;
+        await session.show(record, summarizeReferral(opened, style, command));
       }),
-    withdrawn: (withdrawal: Withdrawal) =>
-      handOver(async () => {
+    withdrawn: (withdrawal) =>
+      orStop(async () => {
+        const { hotline, id } = withdrawal;
         const record = { kind: 'withdrawn', ...withdrawal };
-        if (out !== undefined) await store(out, withdrawal.hotline, `${withdrawal.id}.withdrawn`, record);
+        if (out !== undefined) await store(out, hotline, `${id}.withdrawn`, record);
         await session.show(record, summarizeWithdrawal(withdrawal, style));
       }),
   };
-
-  function report(told: DeliveryReport | PollReport): void {
-    if (broken) return;
-    if (told.result === 'left' || told.result === 'poll-failed') {
-      const failure = session.explain(told.error);
-      first ??= failure;
-      if (told.result === 'left') tally.left += 1;
-      // Someone who looks once wants to know now, not after a pause that grows.
-      if (!follow && failure.exit === EXIT.unavailable) stopped.abort();
-      say(told, `${style.warning('left')}  ${describe(told)}`, failure);
-    } else if (told.result === 'unreadable') {
-      tally.left += 1;
-      const what = `cannot be opened (${told.reason}): its hotline is told, and the message goes to the dead letters`;
-      say(told, `${style.bad('unreadable')}  ${describe(told)} ${what}`);
-    } else {
-      tally.done += 1;
-      if (told.result !== 'handled' && told.result !== 'withdrawn')
-        say(told, `${describe(told)} ${REPEATED[told.result]}`);
-    }
-  }
-
-  function say(told: DeliveryReport | PollReport, text: string, failure?: Failure): void {
-    const lines = [text, ...(failure?.lines.map((line) => `  ${line}`) ?? [])];
-    const { result, ...about } = told;
-    const record = { kind: result, ...about, ...(failure && { error: toRecord(failure) }) };
-    notes = write(notes, async () => {
-      await session.note(lines.join('\n'));
-      if (json) await session.show(record, '');
-    });
-  }
-
-  async function write(before: Promise<void>, act: () => Promise<void>): Promise<void> {
-    await before;
-    try {
-      await act();
-    } catch (error) {
-      broken ??= { error };
-      stopped.abort();
-    }
-  }
-
-  const signal = AbortSignal.any([io.signal, stopped.signal]);
-  const concurrency = json || out !== undefined ? PARALLEL : 1;
-  try {
-    await agency.run(handlers, { report, signal, drain: !follow, concurrency });
-  } catch (error) {
-    if (!broken) throw error;
-  }
-  await notes;
-  if (broken) throw broken.error;
-  if (tally.done + tally.left === 0 && first === undefined && !io.signal.aborted)
-    await session.note('Nothing is waiting.');
-  if (tally.done > 0 && tally.left > 0) return EXIT.partial;
-  return first?.exit ?? (tally.left > 0 ? EXIT.refused : EXIT.ok);
 }
 
-const REPEATED = {
-  duplicate: 'came again: it was shown before, and the relay was told once more',
-  discarded: 'was withdrawn before it came: it is not shown',
-} as const;
-
-const describe = (told: DeliveryReport | PollReport): string =>
-  'hotline' in told && told.hotline !== undefined
-    ? `${told.hotline}/${told.id ?? ''}${told.version === undefined ? '' : `, version ${told.version}`}`
-    : told.result === 'poll-failed'
-      ? 'the queues could not be read'
-      : 'a message';
-
 /** A referral as `--json` prints it and `--out` writes it: the whole document, and how it came. */
-const toReferralRecord = ({ referral, ...about }: AgencyReferral): object => ({
+const toRecord = ({ referral, ...about }: AgencyReferral): object => ({
   kind: 'referral',
   urgency: referral.urgency,
   ...about,

@@ -92,7 +92,7 @@ function party({ name, age, birthDate, emails = [], phones = [], accounts = [], 
     age === undefined ? undefined : `aged ${age}`,
     birthDate && `born ${birthDate}`,
     ...accounts.map(({ service, id, screenName, displayName, ipEvents = [] }) => {
-      const names = join(id, screenName, displayName);
+      const names = joinWith(' / ', [id, screenName, displayName]);
       const events = ipEvents.length > 0 ? ` (${words.count(ipEvents.length, 'IP event')})` : '';
       return `${service}${names === '' ? '' : ` account ${names}`}${events}`;
     }),
@@ -112,7 +112,7 @@ function place({
   region?: string | undefined;
   country?: string | undefined;
 }): string {
-  return join(city, region, country && words.country(country)) || 'a place given in the document';
+  return joinWith(', ', [city, region, country && words.country(country)]) || 'a place given in the document';
 }
 
 function files(list: Referral['files'] = []): string {
@@ -172,8 +172,9 @@ function listOf<T>(entries: readonly T[] | undefined = [], describe: (entry: T) 
   return entries.length > MOST ? [...shown, `and ${entries.length - MOST} more`] : shown;
 }
 
-const join = (...parts: readonly (string | undefined)[]): string =>
-  parts
-    .filter((part) => part !== undefined && part !== '')
-    .map((part) => safeLine(part ?? ''))
-    .join('; ');
+const join = (...parts: readonly (string | undefined)[]): string => joinWith('; ', parts);
+
+function joinWith(separator: string, parts: readonly (string | undefined)[]): string {
+  const given = parts.flatMap((part) => (part === undefined || part === '' ? [] : [safeLine(part)]));
+  return given.map((part, index) => (index < given.length - 1 ? part.replace(/\.$/, '') : part)).join(separator);
+}

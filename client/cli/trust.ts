@@ -34,8 +34,10 @@ export async function trust(session: Session, partners: readonly string[], optio
     return EXIT.ok;
   }
   const chosen = await choose(session, open, { ...options, named: partners.length > 0 || options.all === true });
-  await client.trustKeys(chosen);
-  if (chosen.length > 0) await session.note(`${count(chosen.length, 'key')} trusted from now on.`);
+  if (chosen.length > 0) {
+    await client.trustKeys(chosen);
+    await session.note(`${count(chosen.length, 'key')} trusted from now on.`);
+  }
   return chosen.length === open.length ? EXIT.ok : EXIT.trust;
 }
 

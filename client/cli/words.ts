@@ -99,11 +99,11 @@ export function event(item: { event: string; agency?: string | undefined; countr
 
 export const ROUTE_STATUS: Readonly<Record<RouteStatus, string>> = {
   pending: 'on its way',
-  delivered: 'in the agency’s queue, not opened yet',
+  delivered: "in the agency's queue, not opened yet",
   opened: 'opened',
   unreadable: 'the agency cannot read it; it is sent again',
   undeliverable: 'cannot be delivered',
-  withdrawn: 'withdrawn before it was delivered',
+  withdrawn: 'withdrawn',
 };
 
 export const WITHDRAWAL = {

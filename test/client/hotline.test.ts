@@ -118,6 +118,12 @@ describe('seal', () => {
     expect(submissions()).toEqual([]);
   });
 
+  it('seals one draft once, also for those who ask at the same time', async () => {
+    const [entry, ...others] = await Promise.all([1, 2, 3].map(() => hotline.seal(immediate)));
+    for (const other of others) expect(other).toEqual(entry);
+    expect(await hotline.unfinished()).toEqual([entry?.id]);
+  });
+
   it('seals one draft once, however its members are ordered, and anew if asked to', async () => {
     const entry = await hotline.seal(immediate);
     const reordered = Object.fromEntries(Object.entries(immediate).toReversed());

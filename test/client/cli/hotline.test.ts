@@ -1,0 +1,290 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Io } from '../../../client/cli/io.ts';
+import type { OutcomeStatement } from '../../../core/contracts.ts';
+import { MINUTE } from '../../../core/time.ts';
+import { answerReferral } from '../../../core/use-cases/answer.ts';
+import { routeReferral } from '../../../core/use-cases/route.ts';
+import { command, type Heard, records, temporaryFolder } from '../../support/command.ts';
+import { type Exchange, trustAll } from '../../support/partners.ts';
+import { hotlineMachine, writeHotline } from '../../support/profiles.ts';
+import { sampleDraft, withMember } from '../../support/referrals.ts';
+import { type AgencyId, signerOf, World } from '../../support/world.ts';
+
+const folder = temporaryFolder();
+const ID = 'gb-hotline';
+const immediate = sampleDraft('immediate');
+const NOBODY = '019ab3f0-2a80-7c11-9d2e-5f6a7b8c9d0e';
+
+let world: World;
+let log: Exchange[];
+let home: string;
+beforeEach(async () => {
+  world = new World();
+  log = [];
+  home = folder.path('profile');
+  await writeHotline(home, ID);
+  await mkdir(folder.path('drafts'));
+});
+
+const hotline = (args: readonly string[], io: Partial<Io> = {}): Promise<Heard> =>
+  command(['hotline', ...args, '--profile', home], { ...hotlineMachine(world, log), ...io });
+
+async function write(name: string, draft: unknown): Promise<string> {
+  const file = folder.path('drafts', name);
+  await writeFile(file, typeof draft === 'string' ? draft : JSON.stringify(draft));
+  return file;
+}
+
+/** Submits a draft and delivers it; its id. */
+async function submitted(draft: unknown = immediate): Promise<string> {
+  const [record] = records(await hotline(['submit', await write('submitted.json', draft), '--json']));
+  await world.dispatch();
+  return (record as { id: string }).id;
+}
+
+/** The agency states something. */
+async function state(agency: AgencyId, id: string, stated: Partial<OutcomeStatement> = {}): Promise<void> {
+  const name = { hotline: ID, id };
+  const hash = world.ledger.record(name).referral?.hash ?? '';
+  await answerReferral(world.relay(), world.agency(agency), name, await world.outcome(agency, name, hash, stated));
+}
+
+/** Keys of all but this agency are confirmed. */
+async function distrust(agency: AgencyId): Promise<void> {
+  const { partners, ...rest } = await trustAll(ID).read();
+  const { [agency]: _, ...others } = partners;
+  await writeHotline(home, ID, { confirmed: { partners: others, ...rest } });
+}
+
+describe('check', () => {
+  it('finds nothing to mend, and says who would receive it', async () => {
+    const file = await write('case.json', immediate);
+    const { exit, out } = await hotline(['check', file]);
+    expect({ exit, out }).toEqual({
+      exit: 0,
+      out: `good  ${file}\n  would go to ca-police, for victim in CA (Canada)\n  would go to de-police, for suspect in DE (Germany)\n`,
+    });
+    expect(log.map(({ path }) => path)).toEqual(['/v1/directory']);
+  });
+
+  it('lists every fault by its field, and ends with 3', async () => {
+    const faulty = withMember(withMember(immediate, '/routing/suspect/0', 'XX'), '/incident/at', 'yesterday');
+    const { exit, out } = await hotline(['check', await write('case.json', faulty), '--offline']);
+    expect(exit).toBe(3);
+    expect(out).toMatch(/^faulty {2}.*case\.json\n {2}fault {4}\/routing\/suspect\/0: must be an assigned/);
+    expect(out).toContain('  fault    /incident/at: must be a time such as');
+    expect(log).toEqual([]);
+  });
+
+  it('lists warnings, which are no failure', async () => {
+    const { exit, out } = await hotline(['check', await write('case.json', sampleDraft('hash-only'))]);
+    expect(exit).toBe(0);
+    expect(out).toMatch(/^could be better {2}.*\n {2}warning {2}\/files: A hash alone is rarely actionable/);
+  });
+
+  it('says which country nobody serves', async () => {
+    world.registry = { ...world.registry, fallback: undefined };
+    const agencies = new Map([...world.registry.agencies].map(([id, agency]) => [id, { ...agency, fallback: false }]));
+    world.registry = { ...world.registry, agencies };
+    const draft = { ...immediate, routing: { suspect: ['DE'], victim: ['AQ'] } };
+    const { out } = await hotline(['check', await write('case.json', draft)]);
+    expect(out).toContain('  would go to nobody for AQ (Antarctica): no agency is registered there\n');
+  });
+
+  it('goes through a folder, and ends with 6 where only some are faulty', async () => {
+    await write('a.json', immediate);
+    await write('b.json', '{');
+    await write('c.txt', 'no draft');
+    const heard = await hotline(['check', folder.path('drafts'), '--offline', '--json']);
+    expect(heard.exit).toBe(6);
+    expect(records(heard)).toEqual([
+      { input: folder.path('drafts', 'a.json'), faults: [], warnings: [] },
+      {
+        input: folder.path('drafts', 'b.json'),
+        faults: [{ pointer: '', detail: 'is not valid JSON' }],
+        warnings: [],
+      },
+    ]);
+  });
+});
+
+describe('status', () => {
+  it('tells where the referral is and what was answered, in words', async () => {
+    const id = await submitted();
+    await state('de-police', id);
+    await state('de-police', id, { status: 'actionable', reason: 'case-opened' });
+    const { exit, out } = await hotline(['status', id]);
+    const at = `${world.at().slice(0, 10)} ${world.at().slice(11, 16)} UTC`;
+    expect({ exit, out: out.split('\n') }).toEqual({
+      exit: 0,
+      out: [
+        `${id}  accepted ${at}`,
+        `  to ca-police, for victim in CA (Canada): in the agency's queue, not opened yet (${at})`,
+        `  to de-police, for suspect in DE (Germany): opened (${at})`,
+        `    ${at}  de-police has opened it`,
+        `    ${at}  de-police acts on it: a case was opened`,
+        '',
+      ],
+    });
+  });
+
+  it('does not believe a statement whose key was not confirmed, and says how to confirm it', async () => {
+    const id = await submitted();
+    await state('de-police', id);
+    await distrust('de-police');
+    const { exit, out } = await hotline(['status', id]);
+    expect(exit).toBe(5);
+    expect(out).toContain(`an answer of de-police: not verified yet: The signing key of de-police is not trusted yet.`);
+    expect(out).toContain(`referral-relay trust de-police --profile ${home}`);
+    const [record] = records(await hotline(['status', id, '--json']));
+    expect(JSON.stringify(record)).toContain('"code":"untrusted-key"');
+  });
+
+  it.each([
+    ['that nobody knows', NOBODY, 3, 'not-found'],
+    ['that is none', 'x', 3, 'not-known'],
+  ])('of an id %s ends with 3', async (_, id, exit, code) => {
+    const heard = await hotline(['status', id, '--json']);
+    expect(heard.exit).toBe(exit);
+    expect(records(heard)).toMatchObject([{ error: { code, exit } }]);
+  });
+});
+
+describe('route', () => {
+  it('names further countries, and says where the referral goes now', async () => {
+    const id = await submitted({ ...immediate, routing: { suspect: [], victim: [] } });
+    const { exit, out } = await hotline(['route', id, '--suspect', 'de', '--victim', 'CA,FR', '--victim', 'CA']);
+    expect(exit).toBe(0);
+    expect(out.split('\n')).toEqual([
+      `routed  ${id}`,
+      '  to ca-police, for victim in CA (Canada)',
+      '  to de-police, for suspect in DE (Germany)',
+      '  to fr-gendarmes, for victim in FR (France)',
+      '  to fr-police, for victim in FR (France)',
+      '  to int-clearing, as no country is known',
+      '',
+    ]);
+    expect((await hotline(['status', id])).out).toContain(
+      `  gb-hotline named suspect in DE (Germany), victim in CA (Canada), FR (France), `,
+    );
+  });
+});
+
+describe('withdraw', () => {
+  it('says who is told', async () => {
+    const id = await submitted();
+    const { exit, out } = await hotline(['withdraw', id, '--reason', 'error']);
+    expect(exit).toBe(0);
+    expect(out).toContain(`withdrawn  ${id}: it was sent by mistake.`);
+    expect(out).toContain('ca-police, de-police. What was read stays read.');
+    await world.dispatch();
+    expect((await hotline(['status', id])).out).toContain('to de-police, for suspect in DE (Germany): withdrawn');
+  });
+});
+
+describe('outcomes', () => {
+  const STATED: [Partial<OutcomeStatement>, string][] = [
+    [{ status: 'opened' }, 'has opened it'],
+    [{ status: 'unreadable', reason: 'decryption' }, 'cannot decrypt it'],
+    [{ status: 'wrong-jurisdiction', countries: ['FR'] }, 'is not the one for it; it belongs to FR (France)'],
+    [{ status: 'wrong-jurisdiction', countries: [] }, 'is not the one for it, and does not know who is'],
+    [{ status: 'not-actionable', reason: 'insufficient' }, 'cannot act on it: it says too little'],
+    [{ status: 'actionable', reason: 'joined-to-case' }, 'acts on it: it was joined to a case'],
+    [{ status: 'closed', reason: 'child-safeguarded' }, 'has closed it: a child was safeguarded'],
+  ];
+
+  it('are told in words, each once', async () => {
+    const id = await submitted();
+    for (const [stated] of STATED) await state('de-police', id, stated);
+    const { exit, out } = await hotline(['outcomes']);
+    expect(exit).toBe(0);
+    for (const [, words] of STATED)
+      expect(out).toMatch(new RegExp(`^${id}  .* UTC  de-police ${escape(words)}\\.$`, 'm'));
+    expect(out.trimEnd().split('\n')).toHaveLength(STATED.length);
+    world.clock.advance(5 * MINUTE);
+    expect(await hotline(['outcomes'])).toMatchObject({ exit: 0, out: '', err: 'Nothing new.\n' });
+  });
+
+  it('are told to programs with the signed statement and what it says', async () => {
+    const id = await submitted();
+    await state('de-police', id, { status: 'closed', reason: 'arrest' });
+    expect(records(await hotline(['outcomes', '--json']))).toEqual([
+      {
+        kind: 'outcome',
+        hotline: ID,
+        referral: id,
+        statement: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+        acceptedAt: world.at(),
+        check: 'verified',
+        payload: expect.objectContaining({ agency: 'de-police', status: 'closed', reason: 'arrest' }),
+      },
+    ]);
+  });
+
+  it('come again where the key was not confirmed', async () => {
+    const id = await submitted();
+    await state('de-police', id);
+    await distrust('de-police');
+    const first = await hotline(['outcomes']);
+    expect(first.exit).toBe(5);
+    expect(first.out).toContain('not verified yet: The signing key of de-police is not trusted yet.');
+    await writeHotline(home, ID);
+    world.clock.advance(5 * MINUTE);
+    expect((await hotline(['outcomes'])).out).toContain('de-police has opened it');
+  });
+
+  it('come again where they could not be printed', async () => {
+    const id = await submitted();
+    await state('de-police', id);
+    const closed = Object.assign(new Error('closed'), { code: 'EPIPE' });
+    expect(await hotline(['outcomes'], { out: () => Promise.reject(closed) })).toEqual({ exit: 1, out: '', err: '' });
+    world.clock.advance(5 * MINUTE);
+    expect((await hotline(['outcomes'])).out).toContain('de-police has opened it');
+  });
+
+  it('include what the relay reports itself', async () => {
+    const id = await submitted({ ...immediate, routing: { suspect: [], victim: [] } });
+    const name = { hotline: ID, id };
+    const hash = world.ledger.record(name).referral?.hash ?? '';
+    const token = await world.routeStatement('int-clearing', name, hash, { suspect: ['DE'], victim: [] });
+    await routeReferral(world.relay(), world.agency('int-clearing'), name, token);
+    await world.dispatch();
+    await world.sweep();
+    const { exit, out } = await hotline(['outcomes']);
+    expect(exit).toBe(0);
+    expect(out).toContain('The referral was sent on by int-clearing to DE (Germany).');
+  });
+
+  it('are followed until the user interrupts, which is no failure', async () => {
+    const id = await submitted();
+    await state('de-police', id);
+    const interrupt = new AbortController();
+    let out = '';
+    const heard = await hotline(['outcomes', '--follow'], {
+      signal: interrupt.signal,
+      out(text) {
+        out += text;
+        interrupt.abort();
+        return Promise.resolve();
+      },
+    });
+    expect(heard).toMatchObject({ exit: 0, err: '' });
+    expect(out).toContain('de-police has opened it');
+  });
+});
+
+const escape = (text: string): string => text.replace(/[().]/g, '\\$&');
+
+it('the private key shows up in nothing that is printed', async () => {
+  const { d } = signerOf(ID).privateKey.export({ format: 'jwk' });
+  const id = await submitted();
+  const heard = await Promise.all([
+    hotline(['status', id, '--json']),
+    hotline(['outcomes', '--json'], { env: { REFERRAL_RELAY_DEBUG: '1' } }),
+    hotline(['status', 'x'], { env: { REFERRAL_RELAY_DEBUG: '1' } }),
+  ]);
+  const all = heard.map(({ out, err }) => out + err).join('');
+  expect(all).toContain('    at ');
+  expect(all).not.toContain(String(d));
+});

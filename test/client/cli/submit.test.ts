@@ -1,0 +1,285 @@
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Io } from '../../../client/cli/io.ts';
+import { createHotline } from '../../../client/hotline.ts';
+import { createJournalFolder } from '../../../client/journal.ts';
+import type { ReferralDraft } from '../../../core/referral.ts';
+import { command, type Heard, records, temporaryFolder } from '../../support/command.ts';
+import { type Exchange, hotlineOptions } from '../../support/partners.ts';
+import { hotlineMachine, writeHotline } from '../../support/profiles.ts';
+import { sampleDraft, withMember } from '../../support/referrals.ts';
+import { World } from '../../support/world.ts';
+
+const folder = temporaryFolder();
+const routine = sampleDraft('routine');
+const thin = sampleDraft('hash-only');
+
+let world: World;
+let log: Exchange[];
+let home: string;
+beforeEach(async () => {
+  world = new World();
+  log = [];
+  home = folder.path('profile');
+  await writeHotline(home, 'gb-hotline');
+  await mkdir(folder.path('drafts'));
+});
+
+const submit = (args: readonly string[], io: Partial<Io> = {}): Promise<Heard> =>
+  command(['hotline', 'submit', ...args, '--profile', home], { ...hotlineMachine(world, log), ...io });
+
+async function write(name: string, draft: unknown): Promise<string> {
+  const file = folder.path('drafts', name);
+  await writeFile(file, typeof draft === 'string' ? draft : JSON.stringify(draft));
+  return file;
+}
+
+/** A draft that differs from all others. */
+const numbered = (number: number): ReferralDraft => ({ ...routine, originator: { reference: `HL-${number}` } });
+
+async function writeMany(count: number): Promise<string> {
+  for (let number = 0; number < count; number += 1) await write(`${100 + number}.json`, numbered(number));
+  return folder.path('drafts');
+}
+
+/** How many submissions reached the relay. */
+const sent = (): number => log.filter(({ path, method }) => method === 'POST' && path === '/v1/referrals').length;
+
+describe('one draft', () => {
+  it('from a file is accepted, and its routes are named', async () => {
+    const file = await write('case.json', sampleDraft('immediate'));
+    const { exit, out, err } = await submit([file]);
+    expect({ exit, err }).toEqual({ exit: 0, err: '' });
+    expect(out).toMatch(
+      new RegExp(
+        `^accepted  [0-9a-f-]{36}  ${file}\n  to ca-police, for victim in CA \\(Canada\\)\n  to de-police, for suspect in DE \\(Germany\\)\n$`,
+      ),
+    );
+  });
+
+  it('from standard input is accepted, and told as one object', async () => {
+    const text = Buffer.from(JSON.stringify(routine));
+    const stdin = Readable.from([text.subarray(0, 10), text.subarray(10)]);
+    const heard = await submit(['-', '--json'], { stdin });
+    expect(heard).toMatchObject({ exit: 0, err: '' });
+    expect(records(heard)).toEqual([
+      {
+        input: '-',
+        status: 'accepted',
+        id: expect.any(String),
+        acceptedAt: world.at(),
+        sealed: expect.any(String),
+        before: false,
+        routes: expect.arrayContaining([{ agency: 'fr-police', roles: ['suspect'], countries: ['FR'] }]),
+        unrouted: [],
+        warnings: [],
+      },
+    ]);
+  });
+
+  it('that could be better is submitted, and the person is told what is missing', async () => {
+    const { exit, err } = await submit([await write('thin.json', thin)]);
+    expect(exit).toBe(0);
+    expect(err).toMatch(/^could be better {2}.*thin\.json\n {2}\/files: A hash alone is rarely actionable/);
+  });
+
+  it('that could be better is kept back where --strict is given', async () => {
+    const { exit, err } = await submit([await write('thin.json', thin), '--strict']);
+    expect({ exit, sent: sent() }).toEqual({ exit: 3, sent: 0 });
+    expect(err).toContain('A hash alone is rarely actionable');
+    expect(err).toContain('--strict was given');
+  });
+
+  it.each([
+    ['has faults', withMember(routine, '/routing/suspect/0', 'XX'), '/routing/suspect/0: must be an assigned'],
+    ['is not JSON', '{"secret": "Jonas"', 'the document: is not valid JSON'],
+    ['names a member twice', '{"urgency": 1, "urgency": 2}', 'the document: is a member appears twice'],
+    ['is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'the document: is not valid UTF-8'],
+    ['is far too long', ' '.repeat(4 * 1024 * 1024 + 1), 'the document: is longer than 4 MiB'],
+    ['is too long once serialised', { ...routine, files: Array(500).fill(longFile()) }, 'Shorten the document'],
+  ])('that %s is refused at its field, and nothing is sent', async (_, draft, text) => {
+    const file = folder.path('drafts', 'case.json');
+    await writeFile(file, typeof draft === 'string' || Buffer.isBuffer(draft) ? draft : JSON.stringify(draft));
+    const { exit, out, err } = await submit([file]);
+    expect({ exit, out, sent: sent() }).toEqual({ exit: 3, out: '', sent: 0 });
+    expect(err).toContain(text);
+    expect(err).not.toContain('Jonas');
+    expect(err.trimEnd().split('\n').length).toBeLessThanOrEqual(4);
+  });
+
+  it.each([
+    ['is not there', folder.path, 2, 'There is no such file or folder'],
+    ['is a folder without drafts', () => folder.path('drafts'), 2, 'There is no *.json file in'],
+  ])('that %s ends with 2', async (_, where, exit, text) => {
+    const heard = await submit([where('none')]);
+    expect(heard.exit).toBe(exit);
+    expect(heard.err).toContain(text);
+  });
+
+  it('is not sealed for a key that was not confirmed', async () => {
+    await writeHotline(home, 'gb-hotline', { confirmed: { partners: {} } });
+    const { exit, err } = await submit([await write('case.json', routine)]);
+    expect({ exit, sent: sent() }).toEqual({ exit: 5, sent: 0 });
+    expect(err).toContain(`run "referral-relay trust gb-hotline --profile ${home}"`);
+  });
+
+  it('is refused by an agency that nobody has', async () => {
+    const file = await write('case.json', { ...routine, routing: { suspect: ['AQ'], victim: [] } });
+    world.registry = { ...world.registry, fallback: undefined };
+    const { exit, err } = await submit([file]);
+    expect(exit).toBe(3);
+    expect(err).toContain(`failed  ${file}`);
+  });
+});
+
+const longFile = () => ({ originalName: 'x'.repeat(500) });
+
+describe('a folder', () => {
+  it('is submitted file by file, and summed up', async () => {
+    const { exit, out, err } = await submit([await writeMany(20), '--parallel', '4']);
+    expect(exit).toBe(0);
+    expect(out.match(/^accepted /gm)).toHaveLength(20);
+    expect(err).toBe('20 accepted.\n');
+    expect(sent()).toBe(20);
+  });
+
+  it('that was submitted is not sent again, whatever its files are called and however they are indented', async () => {
+    await submit([await writeMany(3)]);
+    await mkdir(folder.path('moved'));
+    for (const number of [0, 1, 2]) {
+      await writeFile(folder.path('moved', `${number}.json`), JSON.stringify(numbered(number), null, 4));
+    }
+    const heard = await submit([folder.path('moved'), '--json']);
+    expect(heard).toMatchObject({ exit: 0, err: '0 accepted, 3 accepted before, not sent again.\n' });
+    expect(records(heard)).toEqual(Array(3).fill(expect.objectContaining({ status: 'accepted', before: true })));
+    expect(sent()).toBe(3);
+  });
+
+  it('with the same draft in many files is one referral', async () => {
+    for (let number = 0; number < 12; number += 1) await write(`${number}.json`, routine);
+    const heard = await submit([folder.path('drafts'), '--json']);
+    expect(heard.exit).toBe(0);
+    expect(new Set(records(heard).map((record) => (record as { id: string }).id)).size).toBe(1);
+    expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(1);
+  });
+
+  it('with faulty files is submitted but for them', async () => {
+    await writeMany(3);
+    await write('050.json', '{');
+    const unreadable = await write('060.json', numbered(60));
+    await chmod(unreadable, 0o000);
+    const isRoot = process.getuid?.() === 0;
+    const { exit, err } = await submit([folder.path('drafts')]);
+    expect(exit).toBe(6);
+    expect(err).toContain('050.json\n  the document: is not valid JSON\n');
+    expect(err).toContain(isRoot ? '4 accepted, 1 failed.' : '3 accepted, 2 failed.');
+  });
+
+  it('that was interrupted is continued, and nothing is submitted twice', async () => {
+    const drafts = await writeMany(12);
+    const interrupt = new AbortController();
+    let calls = 0;
+    const { runtime } = hotlineMachine(world, log);
+    const fetch: NonNullable<typeof runtime>['fetch'] = async (url, init) => {
+      if (url.endsWith('/v1/referrals') && (calls += 1) === 5) interrupt.abort();
+      return runtime?.fetch?.(url, init) ?? Promise.reject(new Error('no fetch'));
+    };
+    const first = await submit([drafts, '--parallel', '2'], {
+      runtime: { ...runtime, fetch },
+      signal: interrupt.signal,
+    });
+    expect(first.exit).toBe(6);
+    expect(first.err).toMatch(/^[5-6] accepted, [6-7] not tried\.\nRun the same command again to continue/);
+
+    const second = await submit([drafts]);
+    expect(second.exit).toBe(0);
+    expect(second.err).toMatch(/^[6-7] accepted, [5-6] accepted before, not sent again\.\n$/);
+    expect(sent()).toBe(12);
+    expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(12);
+  });
+
+  it('is left alone once the relay is out of reach, and continued by the same bytes', async () => {
+    const drafts = await writeMany(12);
+    const { runtime } = hotlineMachine(world, log);
+    let submitted: string[] = [];
+    let down = true;
+    const fetch: NonNullable<typeof runtime>['fetch'] = async (url, init) => {
+      if (url.endsWith('/v1/referrals')) submitted.push(Buffer.from(init.body as Uint8Array).toString());
+      if (down && submitted.length > 3) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+      return runtime?.fetch?.(url, init) ?? Promise.reject(new Error('no fetch'));
+    };
+    const io = { runtime: { ...runtime, fetch } };
+    const { exit, err } = await submit([drafts, '--parallel', '1'], io);
+    expect(exit).toBe(6);
+    expect(err).toContain('No relay is running at https://relay.example');
+    expect(err).toContain('3 accepted, 1 failed, 8 not tried.');
+
+    const failed = submitted.at(-1);
+    submitted = [];
+    down = false;
+    expect((await submit([drafts], io)).err).toBe('9 accepted, 3 accepted before, not sent again.\n');
+    expect(submitted).toContain(failed);
+  });
+
+  it('shows progress to a person who watches, and clears it away', async () => {
+    const { err } = await submit([await writeMany(3), '--parallel', '1'], { watched: true });
+    expect(err.endsWith('\r\u001b[K3 accepted.\n')).toBe(true);
+    expect(err.startsWith('\r\u001b[K1 of 3, 0 failures')).toBe(true);
+  });
+
+  it('is told without progress, colour or escape sequences to a program', async () => {
+    await writeFile(folder.path('drafts', 'a\u001b[2J.json'), JSON.stringify(routine));
+    const { out, err } = await submit([folder.path('drafts')]);
+    expect(out + err).not.toContain('\u001b');
+  });
+});
+
+describe('what was sealed before', () => {
+  it('and did not reach the relay is submitted by --unfinished', async () => {
+    const journal = createJournalFolder(path.join(home, 'journal'));
+    const { id } = await createHotline({ ...hotlineOptions(world, 'gb-hotline'), journal }).seal(routine);
+    const heard = await submit(['--unfinished', '--json']);
+    expect(heard.exit).toBe(0);
+    expect(records(heard)).toMatchObject([{ input: id, id, status: 'accepted' }]);
+    expect(await submit(['--unfinished'])).toMatchObject({
+      exit: 0,
+      out: '',
+      err: expect.stringContaining('Nothing is'),
+    });
+  });
+
+  it('is sent again, unchanged, where the operator asks for it', async () => {
+    const file = await write('case.json', routine);
+    await submit([file]);
+    const { exit, out } = await submit([file, '--resend']);
+    expect({ exit, sent: sent() }).toEqual({ exit: 0, sent: 2 });
+    expect(out).not.toContain('not sent again');
+    expect(log.filter(({ path }) => path === '/v1/referrals').map(({ status }) => status)).toEqual([202, 202]);
+  });
+});
+
+describe('two at once', () => {
+  it('on one profile are not allowed, and the second says why', async () => {
+    const file = await write('case.json', routine);
+    await mkdir(path.join(home, 'journal'));
+    // Process 1 always lives.
+    await writeFile(path.join(home, 'journal', 'submit.lock'), '1');
+    const { exit, err } = await submit([file]);
+    expect({ exit, sent: sent() }).toEqual({ exit: 4, sent: 0 });
+    expect(err).toContain('Another "submit" is using this profile');
+    expect(await readFile(path.join(home, 'journal', 'submit.lock'), 'utf8')).toBe('1');
+  });
+
+  it.each([
+    ['a process that died', '999999999'],
+    ['an earlier process of the same number', String(process.pid)],
+  ])('is not what a lock left by %s means', async (_, holder) => {
+    const file = await write('case.json', routine);
+    await mkdir(path.join(home, 'journal'));
+    await writeFile(path.join(home, 'journal', 'submit.lock'), holder);
+    expect((await submit([file])).exit).toBe(0);
+    expect(await readdir(path.join(home, 'journal'))).not.toContain('submit.lock');
+  });
+});

@@ -4,7 +4,7 @@ import { RELAY_ACCOUNT } from './principals.ts';
 
 export interface Emulators {
   /** To give to an SDK client as `endpoint`. */
-  endpoints: { sqs: string; dynamodb: string };
+  endpoints: { sqs: string; sns: string; dynamodb: string };
   /** Resolves when the ports are free and what was answered is on disk. Idempotent. */
   close: () => Promise<void>;
 }
@@ -18,7 +18,7 @@ export interface EmulatorOptions {
 }
 
 /**
- * SQS and DynamoDB on 127.0.0.1, in a thread of their own. One thread for both was as fast as one each on two cores.
+ * SQS with SNS, and DynamoDB on 127.0.0.1, in a thread of their own. One thread for both was as fast as one each on two cores.
  * @throws {Error} if they do not start, such as when another process uses the folder
  */
 export function startEmulators({ region, dataDir, onCrash }: EmulatorOptions): Promise<Emulators> {
@@ -61,7 +61,8 @@ export function startEmulators({ region, dataDir, onCrash }: EmulatorOptions): P
     worker.once('message', (message: EmulatorMessage) => {
       if (message.kind !== 'ready') return;
       fail = once((error) => onCrash(new Error(`The queues and tables stopped: ${error.message}`, { cause: error })));
-      resolve({ endpoints: { sqs: endpoint(message.sqs), dynamodb: endpoint(message.dynamodb) }, close });
+      const sqs = endpoint(message.sqs);
+      resolve({ endpoints: { sqs, sns: sqs, dynamodb: endpoint(message.dynamodb) }, close });
     });
   });
 }

@@ -12,6 +12,8 @@ import { readRegistryDir } from '../lambda/registry-files.ts';
 import { startEmulators } from './emulators.ts';
 import { type Functions, startFunctions } from './functions.ts';
 import { startGateway } from './gateway.ts';
+import { startLambdaApi } from './lambda.ts';
+import { writeOperatorFile } from './operator-file.ts';
 import { deployedPolicy, type Kms, startKms } from './kms/kms.ts';
 import { addSigningKeys, writeProfiles, writeRegistry } from './partners.ts';
 import {
@@ -23,7 +25,7 @@ import {
   RELAY_ACCOUNT,
 } from './principals.ts';
 import { startPump } from './pumps.ts';
-import { type Cloud, createResources, queueArn, queueUrl, queueUrlBase } from './resources.ts';
+import { type Cloud, createResources, queueArn, queueUrl, queueUrlBase, topicArnBase } from './resources.ts';
 import { startSchedule } from './schedule.ts';
 
 export interface LocalRelayOptions {
@@ -200,7 +202,18 @@ async function start(
   });
   onClose(schedule.close);
 
+  const lambda = await startLambdaApi({ stage, invoke });
+  onClose(lambda.close);
+
   await writeProfiles({ cloud, registry, keyArns, relayUrl: gateway.url, profilesDir, now: Date.now() });
+  await writeOperatorFile(dataDir, {
+    stage,
+    region: REGION,
+    registry: 'registry',
+    profiles: 'profiles',
+    endpoints: { ...endpoints, lambda: lambda.endpoint },
+    credentials: administrator.credentials,
+  });
   return {
     url: gateway.url,
     stage,
@@ -265,6 +278,7 @@ function environmentOf(
     STAGE: stage,
     LEDGER_TABLE: ledgerTable(stage),
     QUEUE_URL_BASE: queueUrlBase(endpoints.sqs),
+    TOPIC_ARN_BASE: topicArnBase(region),
     REGISTRY_DIR: registryDir,
     RELAY_AUTHORITY: authority,
     ...(options.contentDays !== undefined && { CONTENT_DAYS: String(options.contentDays) }),
@@ -273,6 +287,7 @@ function environmentOf(
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    AWS_ENDPOINT_URL_SNS: endpoints.sns,
     AWS_ENDPOINT_URL_KMS: endpoints.kms,
     AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
     // What the user of this machine has configured for AWS is none of the functions' business.

@@ -13,6 +13,7 @@ import {
   type KeySpec,
   NotFoundException,
 } from '@aws-sdk/client-kms';
+import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
@@ -30,6 +31,7 @@ import {
   LANES,
   ledgerTable,
   outcomesQueue,
+  pageTopic,
 } from '../core/names.ts';
 import type { KmsKeyRecord, Registry } from '../core/registry.ts';
 import { DAY, SECOND } from '../core/time.ts';
@@ -44,7 +46,7 @@ import { accountOf, administratorOf, RELAY_ACCOUNT } from './principals.ts';
 export interface Cloud {
   stage: string;
   region: string;
-  endpoints: { sqs: string; dynamodb: string; kms: string };
+  endpoints: { sqs: string; sns: string; dynamodb: string; kms: string };
 }
 
 /** ARN of the KMS key of a partner's generation. */
@@ -56,6 +58,7 @@ export async function createResources(cloud: Cloud, registry: Registry): Promise
     createKeys(cloud, registry),
     createLedgerTable(cloud),
     createQueues(cloud, registry),
+    createTopics(cloud, registry),
   ]);
   return keyArns;
 }
@@ -150,6 +153,19 @@ async function createQueues({ stage, region, endpoints }: Cloud, registry: Regis
   }
   client.destroy();
 }
+
+/** A topic for each agency that has named whom to page. Nobody subscribes to it but tests. */
+async function createTopics({ stage, region, endpoints }: Cloud, registry: Registry): Promise<void> {
+  const { credentials } = administratorOf(RELAY_ACCOUNT);
+  const client = new SNSClient({ region, endpoint: endpoints.sns, credentials });
+  for (const { id, contact } of registry.agencies.values()) {
+    if (contact.page !== undefined) await client.send(new CreateTopicCommand({ Name: pageTopic(stage, id) }));
+  }
+  client.destroy();
+}
+
+/** What topic names are appended to. */
+export const topicArnBase = (region: string): string => `arn:aws:sns:${region}:${RELAY_ACCOUNT}:`;
 
 /** What queue names are appended to; the URLs that the emulator itself gives out do not resolve. */
 export const queueUrlBase = (endpoint: string): string => `${endpoint}/${RELAY_ACCOUNT}/`;

@@ -9,7 +9,7 @@ import { SqsStore } from '../../node_modules/fauxqs/dist/sqs/sqsStore.js';
 import type { Emulator } from './emulator.ts';
 
 /**
- * SQS on 127.0.0.1 by fauxqs; with `dataDir`, what was answered survives kill -9. Not like AWS: standard queues forget
+ * SQS and SNS on 127.0.0.1 by fauxqs; topics reach subscribed queues only, and are not kept. With `dataDir`, what was answered survives kill -9. Not like AWS: standard queues forget
  * MessageGroupId, unknown receipt handles are deleted silently, messages are kept for ever, callers are not checked,
  * every queue is in the account 000000000000.
  */

@@ -84,7 +84,12 @@ describe('profiles', () => {
   const cloud = {
     stage: 'test',
     region: 'eu-west-1',
-    endpoints: { sqs: 'http://127.0.0.1:1', dynamodb: 'http://127.0.0.1:2', kms: 'http://127.0.0.1:3' },
+    endpoints: {
+      sqs: 'http://127.0.0.1:1',
+      sns: 'http://127.0.0.1:1',
+      dynamodb: 'http://127.0.0.1:2',
+      kms: 'http://127.0.0.1:3',
+    },
   };
 
   async function write(relayUrl = 'http://127.0.0.1:4'): Promise<Registry> {

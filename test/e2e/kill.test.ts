@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, expect, it } from 'vitest';
-import { createAgency, createHotline, loadAgencyProfile, loadHotlineProfile } from '../../client/index.ts';
+import { createHotline, loadHotlineProfile } from '../../client/index.ts';
 
 /* `npm start`, killed without warning, on a machine that stays. */
 
@@ -43,6 +44,20 @@ function kill(child: ChildProcess): Promise<void> {
   });
 }
 
+/** What the agency's command prints, a process of its own. */
+async function poll(): Promise<string> {
+  const command = [
+    'bin/referral-relay.mjs',
+    'agency',
+    'poll',
+    '--json',
+    '--profile',
+    join(folder, 'profiles', 'fr-littoral'),
+  ];
+  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: ROOT });
+  return stdout;
+}
+
 it('what was accepted before kill -9 is delivered, opened and answered after it', async () => {
   const first = await start();
   const hotlineProfile = () => loadHotlineProfile(join(folder, 'profiles', 'gb-lantern'));
@@ -53,11 +68,8 @@ it('what was accepted before kill -9 is delivered, opened and answered after it'
   const second = await start();
   const hotline = createHotline(await hotlineProfile());
   expect(await hotline.submit(acceptance.id, { resend: true })).toEqual(acceptance);
-  const agency = createAgency(await loadAgencyProfile(join(folder, 'profiles', 'fr-littoral')));
-  const opened: string[] = [];
-  while (!opened.includes(acceptance.id)) {
-    await agency.run((referral) => void opened.push(referral.id), { drain: true, report: () => undefined });
-  }
+  let polled = '';
+  while (!polled.includes(acceptance.id)) polled = await poll();
   await kill(second);
 
   await start();

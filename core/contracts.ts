@@ -149,7 +149,7 @@ export type WithdrawnMessage = z.infer<typeof WithdrawnMessage>;
 export type AgencyMessage = ReferralMessage | WithdrawnMessage;
 
 /** What the relay tells a hotline of its own accord; clients acknowledge events they do not know. */
-export type HotlineEvent = 'undeliverable' | 'unrouted' | 'sent-on';
+export type HotlineEvent = 'undeliverable' | 'unrouted' | 'sent-on' | 'handed-over';
 
 /** One item of a hotline's inbox, without the receipt that a `receive` adds (section 7). */
 export const InboxItem = z.discriminatedUnion('kind', [

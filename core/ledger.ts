@@ -102,11 +102,28 @@ export type StatementContent =
     }
   | { type: 'route'; statement: string; by: string; routing: Routing; plan: RoutePlan }
   | { type: 'withdraw'; statement: string }
-  | { type: 'event'; event: 'undeliverable' | 'unrouted' | 'sent-on'; agency?: string; countries?: string[] };
+  | { type: 'event'; event: 'undeliverable' | 'unrouted' | 'sent-on'; agency?: string; countries?: string[] }
+  | HandOver;
+
+/** By order of the operator, another agency takes over what `agency` has not opened: news, and the reason for a route. */
+export interface HandOver {
+  type: 'event';
+  event: 'handed-over';
+  agency: string;
+  countries: string[];
+  /** Of the route that is taken over. */
+  version: number;
+  plan: RoutePlan;
+}
+
+export const isHandOver = (content: StatementContent): content is HandOver =>
+  content.type === 'event' && content.event === 'handed-over';
 
 /** Owes the removal of content and, later, of all rows; made when the referral is placed. */
 export interface RetentionRow extends Row {
   kind: 'retention';
+  /** The intake key that the content is sealed for, as long as there is content: the key is needed until then. */
+  generation?: number | undefined;
 }
 
 export type LedgerRow = OutboxRow | ReferralRow | RouteRow | StatementRow | RetentionRow;
@@ -303,6 +320,57 @@ export function answered(row: RouteRow, version: number, status: OutcomeStatus, 
     due: row.status === 'withdrawn' ? row.due : undefined,
   };
 }
+
+/** Owed at once, by order of the operator; the same row if that is so, or nothing is owed. */
+export const hastened = <T extends LedgerRow>(row: T, now: number): T =>
+  row.due !== undefined && fromTimestamp(row.due.at) > now ? leased(row, now, 0) : row;
+
+/**
+ * Sent anew, by order of the operator: as if it had not been sent yet, and as the next version if it was opened, for an
+ * agency discards a version that it knows. What is undeliverable or withdrawn stays so.
+ */
+export function redelivered(row: RouteRow, now: number): RouteRow {
+  const anew = { status: 'pending', deliveredAt: null, failures: 0, repeats: 0, pagedAt: undefined } as const;
+  switch (row.status) {
+    case 'pending':
+      return hastened(row, now);
+    case 'delivered':
+    case 'unreadable':
+      return { ...row, ...anew, due: owed(row, now, 0) };
+    case 'opened':
+      if (row.due) return row;
+      return {
+        ...row,
+        ...anew,
+        version: row.version + 1,
+        owedSince: toTimestamp(now),
+        openedAt: null,
+        finalAt: null,
+        attempts: 0,
+        due: owed(row, now, 0),
+      };
+    case 'undeliverable':
+    case 'withdrawn':
+      return row;
+  }
+}
+
+/** The news of the withdrawal owed anew, by order of the operator, to an agency that was sent it. */
+export const announcedAnew = (row: RouteRow, now: number): RouteRow =>
+  row.withdrawalSentAt === null ? row : { ...row, withdrawalSentAt: null, due: owed(row, now, 0) };
+
+/** After another agency has taken over what this one has not opened in this version: nothing more is sent. */
+export function handedOver(row: RouteRow, version: number, now: number): RouteRow {
+  const isOpen = row.status === 'pending' || row.status === 'delivered' || row.status === 'unreadable';
+  if (!isOpen || row.version !== version) return row;
+  return { ...row, status: 'undeliverable', finalAt: toTimestamp(now), due: undefined };
+}
+
+/** Without the news of the withdrawal, which an agency that has left will never fetch. */
+export const released = (row: RouteRow, now: number): RouteRow =>
+  owes(row) === 'withdrawn'
+    ? { ...row, withdrawalSentAt: toTimestamp(now), finalAt: row.finalAt ?? toTimestamp(now), due: undefined }
+    : row;
 
 /** After the hotline's withdrawal: what was opened stays so, and every agency that may have it is owed the news. */
 export function withdrawn(row: RouteRow, now: number): RouteRow {

@@ -85,12 +85,22 @@ const StatementContent = z.discriminatedUnion('type', [
     plan: RoutePlan,
   }),
   z.looseObject({ type: z.literal('withdraw'), statement: z.string() }),
-  z.looseObject({
-    type: z.literal('event'),
-    event: z.enum(['undeliverable', 'unrouted', 'sent-on']),
-    agency: z.exactOptional(PartnerId),
-    countries: z.exactOptional(z.array(z.string())),
-  }),
+  z.discriminatedUnion('event', [
+    z.looseObject({
+      type: z.literal('event'),
+      event: z.enum(['undeliverable', 'unrouted', 'sent-on']),
+      agency: z.exactOptional(PartnerId),
+      countries: z.exactOptional(z.array(z.string())),
+    }),
+    z.looseObject({
+      type: z.literal('event'),
+      event: z.literal('handed-over'),
+      agency: PartnerId,
+      countries: z.array(z.string()),
+      version: Count,
+      plan: RoutePlan,
+    }),
+  ]),
 ]);
 
 /** Rows of this version. Members that a later version adds are kept, so that a change made here does not lose them. */
@@ -136,7 +146,7 @@ const Row = z.discriminatedUnion('kind', [
     acceptedAt: Timestamp,
     content: StatementContent,
   }),
-  z.looseObject({ ...base, kind: z.literal('retention') }),
+  z.looseObject({ ...base, kind: z.literal('retention'), generation: z.optional(Count) }),
 ]);
 
 const Item = z.object({

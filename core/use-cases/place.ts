@@ -40,8 +40,8 @@ export async function placeReferral(relay: Parts, referral: ReferralRow, record:
 }
 
 /** A new row, or the one that somebody else has just made. */
-async function makeRoute(
-  { ledger, clock }: Parts,
+export async function makeRoute(
+  { ledger, clock }: Pick<Parts, 'ledger' | 'clock'>,
   referral: ReferralRow,
   plan: PlannedRoute,
   isWithdrawn: boolean,
@@ -51,8 +51,8 @@ async function makeRoute(
 }
 
 /** Changes a row by a rule that holds whatever the row has become meanwhile. */
-async function changeRoute(
-  { ledger, clock }: Parts,
+export async function changeRoute(
+  { ledger, clock }: Pick<Parts, 'ledger' | 'clock'>,
   row: RouteRow,
   rule: (row: RouteRow, now: number) => RouteRow,
 ): Promise<RouteRow> {
@@ -74,8 +74,16 @@ async function readRoute({ ledger }: Pick<Relay, 'ledger'>, row: RouteRow): Prom
 
 async function createRetention({ ledger, retention }: Parts, referral: ReferralRow): Promise<void> {
   const at = toTimestamp(fromTimestamp(referral.acceptedAt) + retention.content);
-  const { hotline, id } = referral;
-  await ledger.create({ v: 1, kind: 'retention', hotline, id, rev: 1, due: { lane: retentionLane(id), at } });
+  const { hotline, id, generation } = referral;
+  await ledger.create({
+    v: 1,
+    kind: 'retention',
+    hotline,
+    id,
+    rev: 1,
+    generation,
+    due: { lane: retentionLane(id), at },
+  });
 }
 
 /** A statement that routes or withdraws owes nothing once its routes are as it wants them and the hotline is told. */

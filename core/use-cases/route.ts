@@ -1,6 +1,6 @@
 import { RelayError } from '../errors.ts';
 import type { ReferralName } from '../ids.ts';
-import { contentExpiry, outboxLane, type ReferralRecord, type ReferralRow } from '../ledger.ts';
+import { isHandOver, outboxLane, type ReferralRecord } from '../ledger.ts';
 import { LIMITS, SCHEDULE } from '../limits.ts';
 import type { Relay } from '../ports.ts';
 import type { Partner } from '../registry.ts';
@@ -13,9 +13,9 @@ import {
   routingKey,
 } from '../routing.ts';
 import { verifyStatement } from '../statements.ts';
-import { DAY, toTimestamp } from '../time.ts';
 import { checkBinding, checkName, keysOf, mismatch, notFound, takeStatement } from './binding.ts';
 import { dispatchPlacing } from './dispatch.ts';
+import { keepContent } from './keep-content.ts';
 
 type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry' | 'retention'>;
 
@@ -58,7 +58,9 @@ export async function routeReferral(
   if (same) return answer(record, same);
 
   refuseIfGone(record);
-  await keepContent(relay, record, now);
+  if (!(await keepContent(relay, record))) {
+    throw new RelayError('try-again', 'Send the same request again.', { retryAfter: 1 });
+  }
   const plan = planRoutes(routing, registry, caller.kind === 'agency' ? caller.id : undefined);
   const { row } = await takeStatement(
     relay,
@@ -98,19 +100,6 @@ function refuseIfGone({ referral, statements }: ReferralRecord): void {
   }
 }
 
-/**
- * Makes sure that the content outlives the statement about to be written. Its removal is conditional on the row as it
- * was read, so that one of the two fails.
- */
-async function keepContent({ ledger, retention }: Parts, record: ReferralRecord, now: number): Promise<void> {
-  const { referral } = record;
-  const expiry = contentExpiry(record, retention.content);
-  if (!referral || expiry === undefined || expiry > now + DAY) return;
-  const kept: ReferralRow = { ...referral, contentUntil: toTimestamp(now + retention.content) };
-  if (await ledger.replace(kept)) return;
-  throw new RelayError('try-again', 'Send the same request again.', { retryAfter: 1 });
-}
-
 /** The routes as they will be once the statement is applied. */
 function answer(record: ReferralRecord, plan: RoutePlan): RoutePlan {
   return { routes: mergeRoutes([...plannedSoFar(record), plan.routes]), unrouted: plan.unrouted };
@@ -119,5 +108,7 @@ function answer(record: ReferralRecord, plan: RoutePlan): RoutePlan {
 /** Every plan that has led to routes of this referral, in the order in which they apply. */
 export const plannedSoFar = ({ referral, statements }: ReferralRecord): PlannedRoute[][] => [
   referral?.plan.routes ?? [],
-  ...statements.flatMap(({ content }) => (content.type === 'route' ? [content.plan.routes] : [])),
+  ...statements.flatMap(({ content }) =>
+    content.type === 'route' || isHandOver(content) ? [content.plan.routes] : [],
+  ),
 ];

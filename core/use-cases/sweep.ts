@@ -18,6 +18,7 @@ import { SCHEDULE } from '../limits.ts';
 import type { Pages, Relay, Waiting } from '../ports.ts';
 import { END_OF_TIME, fromTimestamp, MINUTE, toTimestamp } from '../time.ts';
 import { dispatchAttempt, dispatchPlacing } from './dispatch.ts';
+import { applyHandOver } from './hand-over.ts';
 import { sendToInbox, settleOutcome } from './settle.ts';
 
 type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry' | 'retention'> & {
@@ -176,6 +177,7 @@ async function sweepStatement(relay: Parts, row: StatementRow): Promise<void> {
     case 'outcome':
       return settleOutcome(relay, taken, 'new');
     case 'event':
+      await applyHandOver(relay, taken);
       return sendToInbox(relay, taken);
     case 'route':
     case 'withdraw': {
@@ -194,16 +196,18 @@ async function sweepRetention(relay: Parts, row: RetentionRow): Promise<void> {
   if (!referral) return removeAll(relay, record);
 
   const custodyEnds = fromTimestamp(referral.acceptedAt) + retention.custody;
+  const holding = { ...row, generation: referral.generation };
+  const withoutContent = { ...row, generation: undefined };
   if (referral.contentRemovedAt !== undefined) {
-    return custodyEnds <= now ? removeAll(relay, record) : putOff(relay, row, custodyEnds);
+    return custodyEnds <= now ? removeAll(relay, record) : putOff(relay, withoutContent, custodyEnds);
   }
   const expiry = contentExpiry(record, retention.content);
-  if (expiry === undefined || expiry > now) return putOff(relay, row, expiry ?? now + retention.content);
+  if (expiry === undefined || expiry > now) return putOff(relay, holding, expiry ?? now + retention.content);
 
   const removed = await ledger.replace({ ...referral, contentRemovedAt: toTimestamp(now) });
   if (!removed) return undefined;
   relay.telemetry.record('content-removed', { hotline: row.hotline, id: row.id });
-  return putOff(relay, row, Math.max(custodyEnds, now));
+  return putOff(relay, withoutContent, Math.max(custodyEnds, now));
 }
 
 async function putOff({ ledger, clock }: Parts, row: RetentionRow, until: number): Promise<void> {

@@ -30,11 +30,27 @@ const cases: Cases<Ledger> = {
     const rows = {
       outbox: makeOutboxRow(name, { due: due('outbox#0', 1) }),
       referral: makeReferralRow(name, { contentUntil: NOW }),
-      retention: makeRetentionRow(name, { due: due('retention#1', 2) }),
-      route: makeRouteRow(name, { due: due('de-police#urgent', 3), deliveredAt: NOW }),
+      retention: makeRetentionRow(name, { generation: 2, due: due('retention#1', 2) }),
+      route: makeRouteRow(name, {
+        due: due('de-police#urgent', 3),
+        owedSince: NOW,
+        deliveredAt: NOW,
+        pagedAt: 1,
+      }),
       outcome: makeStatementRow(name, { due: due('gb-hotline#outcomes', 4) }),
     };
     const statements = [
+      makeStatementRow(name, {
+        key: 'event#handed-over#de-police#1',
+        content: {
+          type: 'event',
+          event: 'handed-over',
+          agency: 'de-police',
+          countries: ['DE'],
+          version: 1,
+          plan: { routes: [{ agency: 'int-clearing', roles: ['suspect'], countries: ['DE'] }], unrouted: [] },
+        },
+      }),
       makeStatementRow(name, {
         key: 'event#sent-on#00',
         content: { type: 'event', event: 'sent-on', agency: 'us-clearing', countries: ['DE', 'CA'] },

@@ -8,11 +8,15 @@ import {
   contentExpiry,
   createRoute,
   failed,
+  handedOver,
+  hastened,
   isFinal,
   isFirstReminder,
   owes,
+  redelivered,
   type ReferralRecord,
   type ReferralRow,
+  released,
   reminded,
   type RouteRow,
   type StatementContent,
@@ -167,6 +171,45 @@ describe('a withdrawal', () => {
   });
 });
 
+describe('a route at the operator’s order', () => {
+  const opened = answered(sent(route(), NOW), 1, 'opened', toTimestamp(NOW), NOW);
+
+  it('is owed at once where it was owed later, and not later where it was owed before', () => {
+    const waiting = failed(route(), NOW, 1);
+    expect(wait(hastened(waiting, NOW))).toBe(0);
+    expect(hastened(waiting, NOW + HOUR)).toBe(waiting);
+    expect(hastened(opened, NOW)).toBe(opened);
+  });
+
+  it('is sent anew as it was, and as a new version once it was opened', () => {
+    const delivered = sent(sent(route(), NOW), NOW);
+    expect(redelivered(delivered, NOW)).toMatchObject({ status: 'pending', version: 1, repeats: 0, deliveredAt: null });
+    expect(wait(redelivered(delivered, NOW))).toBe(0);
+    expect(redelivered(opened, NOW)).toMatchObject({ status: 'pending', version: 2, finalAt: null, openedAt: null });
+  });
+
+  it.each([
+    ['undeliverable', undeliverable(route(), NOW)],
+    ['withdrawn', withdrawn(sent(route(), NOW), NOW)],
+    ['opened, with the news of its withdrawal on the way', withdrawn(opened, NOW)],
+  ])('is not sent anew when %s', (_title, row) => {
+    expect(redelivered(row, NOW)).toBe(row);
+  });
+
+  it('ends when another agency takes it over, unless it was opened or has become wider since', () => {
+    expect(handedOver(sent(route(), NOW), 1, NOW)).toMatchObject({ status: 'undeliverable', due: undefined });
+    expect(handedOver(opened, 1, NOW)).toBe(opened);
+    const wider = widen(route(), { agency: 'de-police', roles: ['victim'], countries: ['DE'] }, NOW);
+    expect(handedOver(wider, 1, NOW)).toBe(wider);
+  });
+
+  it('is still believed to be opened by an agency that had it in its queue', () => {
+    const left = handedOver(sent(route(), NOW), 1, NOW);
+    expect(answered(left, 1, 'opened', toTimestamp(NOW), NOW).status).toBe('opened');
+    expect(answered(left, 1, 'unreadable', toTimestamp(NOW), NOW)).toBe(left);
+  });
+});
+
 describe('content', () => {
   const record = (routes: RouteRow[], more: Partial<ReferralRecord> = {}): ReferralRecord => ({
     referral: referral(),
@@ -224,6 +267,9 @@ describe('whatever happens to a route', () => {
         .constantFrom('opened' as const, 'unreadable' as const, 'closed' as const)
         .map((status) => (row: RouteRow) => answered(row, row.version, status, toTimestamp(NOW), NOW)),
       fc.constant((row: RouteRow) => withdrawn(row, NOW)),
+      fc.constant((row: RouteRow) => redelivered(row, NOW)),
+      fc.constant((row: RouteRow) => handedOver(row, row.version, NOW)),
+      fc.constant((row: RouteRow) => released(row, NOW)),
       fc
         .constantFrom('DE', 'FR', 'SE')
         .map(

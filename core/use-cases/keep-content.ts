@@ -1,0 +1,19 @@
+import { contentExpiry, type ReferralRecord } from '../ledger.ts';
+import type { Relay } from '../ports.ts';
+import { DAY, toTimestamp } from '../time.ts';
+
+/**
+ * Makes sure that the content of a referral outlives what is about to be written. Its removal is conditional on the row
+ * as it was read, so that one of the two fails.
+ * @returns `false` if that was this one: read again
+ */
+export async function keepContent(
+  { ledger, clock, retention }: Pick<Relay, 'ledger' | 'clock' | 'retention'>,
+  record: ReferralRecord,
+): Promise<boolean> {
+  const { referral } = record;
+  const now = clock.now();
+  const expiry = contentExpiry(record, retention.content);
+  if (!referral || expiry === undefined || expiry > now + DAY) return true;
+  return (await ledger.replace({ ...referral, contentUntil: toTimestamp(now + retention.content) })) !== undefined;
+}

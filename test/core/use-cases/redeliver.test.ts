@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import type { Routing } from '../../../core/schema.ts';
+import { DAY, MINUTE, toTimestamp } from '../../../core/time.ts';
+import { redeliver, type RedeliveryOrder } from '../../../core/use-cases/redeliver.ts';
+import { submitReferral } from '../../../core/use-cases/submit.ts';
+import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
+import { World } from '../../support/world.ts';
+
+const GB = 'gb-hotline';
+const DE: Routing = { suspect: ['DE'], victim: [] };
+
+async function accepted(world: World) {
+  const sealed = await world.seal(GB, DE);
+  await submitReferral(world.relay(), world.hotline(GB), sealed.submission);
+  await world.dispatch();
+  return sealed;
+}
+
+const order = (more: Partial<RedeliveryOrder> = {}): RedeliveryOrder => ({
+  agency: 'de-police',
+  what: 'referral',
+  ...more,
+});
+
+async function withdraw(world: World, { name, hash }: Awaited<ReturnType<typeof accepted>>): Promise<void> {
+  await withdrawReferral(world.relay(), world.hotline(GB), name, await world.withdrawStatement(name, hash));
+  await world.dispatch();
+}
+
+describe('sending anew', () => {
+  it('brings what the agency has lost from its queue within a minute', async () => {
+    const world = new World();
+    const { name } = await accepted(world);
+    expect(await redeliver(world.relay(), name, order())).toBe('owed');
+    expect(world.ledger.record(name).routes).toMatchObject([{ status: 'pending', version: 1, deliveredAt: null }]);
+    await world.pass(1);
+    expect(world.waiting('de-police')).toMatchObject([{ version: 1 }, { version: 1 }]);
+    await world.openAll('de-police');
+    expect(world.ledger.record(name).routes).toMatchObject([{ status: 'opened' }]);
+  });
+
+  it('does not wait for the end of a backoff', async () => {
+    const world = new World();
+    world.ledger.suspended.add('de-police');
+    const { name } = await accepted(world);
+    await world.pass(3 * 60);
+    world.ledger.suspended.delete('de-police');
+    expect(await redeliver(world.relay(), name, order())).toBe('owed');
+    await world.pass(1);
+    expect(world.waiting('de-police')).toHaveLength(1);
+  });
+
+  it('brings what was opened only if asked for, and then as the next version', async () => {
+    const world = new World();
+    const { name } = await accepted(world);
+    await world.openAll('de-police');
+    expect(await redeliver(world.relay(), name, order())).toBe('opened');
+    expect(world.ledger.record(name).routes).toMatchObject([{ status: 'opened', version: 1 }]);
+    expect(await redeliver(world.relay(), name, order({ evenIfOpened: true }))).toBe('owed');
+    await world.pass(1);
+    expect(world.waiting('de-police')).toMatchObject([{ version: 2 }]);
+  });
+
+  it('keeps the content that it needs, also on the day of its removal', async () => {
+    const world = new World();
+    const { name } = await accepted(world);
+    await world.openAll('de-police');
+    world.clock.advance(30 * DAY - MINUTE);
+    expect(await redeliver(world.relay(), name, order({ evenIfOpened: true }))).toBe('owed');
+    await world.pass(3);
+    expect(world.ledger.record(name).referral).not.toHaveProperty('contentRemovedAt');
+    expect(world.waiting('de-police')).toHaveLength(1);
+  });
+
+  it('brings the news of a withdrawal anew', async () => {
+    const world = new World();
+    const sealed = await accepted(world);
+    expect(await redeliver(world.relay(), sealed.name, order({ what: 'withdrawal' }))).toBe('not-withdrawn');
+    await withdraw(world, sealed);
+    expect(await redeliver(world.relay(), sealed.name, order({ what: 'withdrawal' }))).toBe('owed');
+    await world.pass(1);
+    expect(world.waiting('de-police').map(({ kind }) => kind)).toEqual([undefined, 'withdrawn', 'withdrawn']);
+  });
+
+  it.each<[string, RedeliveryOrder, (world: World, sealed: Awaited<ReturnType<typeof accepted>>) => Promise<void>]>([
+    ['not-found', order({ agency: 'fr-police' }), async () => undefined],
+    ['superseded', order({ version: 0 }), async () => undefined],
+    ['withdrawn', order(), withdraw],
+    [
+      'content-removed',
+      order({ evenIfOpened: true }),
+      async (world) => {
+        await world.openAll('de-police');
+        await world.pass(32 * 24 * 60, 24 * 60);
+      },
+    ],
+  ])('answers %s, and changes nothing', async (expected, wanted, prepare) => {
+    const world = new World();
+    const sealed = await accepted(world);
+    await prepare(world, sealed);
+    const before = world.ledger.record(sealed.name);
+    expect(await redeliver(world.relay(), sealed.name, wanted)).toBe(expected);
+    expect(world.ledger.record(sealed.name)).toEqual(before);
+  });
+
+  it('answers undeliverable for what no key opens', async () => {
+    const world = new World();
+    const { submission, name } = await world.seal(GB, DE);
+    const segments = submission.sealed.split('.');
+    segments[1] = Buffer.alloc(512, 7).toString('base64url');
+    await submitReferral(world.relay(), world.hotline(GB), { ...submission, sealed: segments.join('.') });
+    await world.dispatch();
+    expect(await redeliver(world.relay(), name, order())).toBe('undeliverable');
+  });
+});
+
+it('a key is named as needed while there is content that is sealed for it', async () => {
+  const world = new World();
+  const { name } = await accepted(world);
+  expect(world.ledger.record(name).retention).toMatchObject({ generation: 1 });
+  const { retention } = world.ledger.record(name);
+  if (!retention) throw new Error('no retention');
+  await world.relay().ledger.replace({ ...retention, generation: undefined });
+  await world.pass(31 * 24 * 60, 24 * 60);
+  expect(world.ledger.record(name).retention).toMatchObject({ generation: 1 });
+  await world.openAll('de-police');
+  await world.pass(31 * 24 * 60, 24 * 60);
+  expect(world.ledger.record(name).referral).toHaveProperty('contentRemovedAt');
+  expect(world.ledger.record(name).retention).not.toHaveProperty('generation');
+  expect(toTimestamp(world.clock.now()) < (world.ledger.record(name).retention?.due?.at ?? '')).toBe(true);
+});

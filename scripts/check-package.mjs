@@ -21,7 +21,7 @@ try {
     if (!names.includes(name)) throw new Error(`the package does not export ${name}`);
   }
   npm('exec', '--', 'referral-relay', '--help');
-  console.log(`The package installs, exports ${names.trim().split(' ').length} names and runs its command.`);
+  process.stdout.write(`The package installs, exports ${names.trim().split(' ').length} names and runs its command.\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ROUTE_STATUSES, type OutcomeStatus } from '../../core/contracts.ts';
 import {
@@ -210,15 +210,15 @@ describe('a route at the operator’s order', () => {
   });
 });
 
-describe('content', () => {
-  const record = (routes: RouteRow[], more: Partial<ReferralRecord> = {}): ReferralRecord => ({
-    referral: referral(),
-    routes,
-    statements: [],
-    ...more,
-  });
-  const opened = (at: number): RouteRow => answered(route(), 1, 'opened', toTimestamp(at), at);
+const record = (routes: RouteRow[], more: Partial<ReferralRecord> = {}): ReferralRecord => ({
+  referral: referral(),
+  routes,
+  statements: [],
+  ...more,
+});
+const opened = (at: number): RouteRow => answered(route(), 1, 'opened', toTimestamp(at), at);
 
+describe('content', () => {
   it('stays while a route is not final, or not made yet', () => {
     expect(contentExpiry(record([opened(NOW), sent(route(), NOW)]), DAY)).toBeUndefined();
     expect(contentExpiry(record([]), DAY)).toBeUndefined();

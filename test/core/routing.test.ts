@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Agency, Registry } from '../../core/registry.ts';
 import { mergeRoutes, planRoutes, routingKey, widenRoute } from '../../core/routing.ts';

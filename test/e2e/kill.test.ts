@@ -58,9 +58,10 @@ async function poll(): Promise<string> {
   return stdout;
 }
 
+const hotlineProfile = () => loadHotlineProfile(join(folder, 'profiles', 'gb-lantern'));
+
 it('what was accepted before kill -9 is delivered, opened and answered after it', async () => {
   const first = await start();
-  const hotlineProfile = () => loadHotlineProfile(join(folder, 'profiles', 'gb-lantern'));
   const draft = JSON.parse(readFileSync(new URL('samples/routine.json', ROOT), 'utf8')) as object;
   const acceptance = await createHotline(await hotlineProfile()).submit(draft);
   await kill(first);

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { type Acceptance, type Hotline, type Outcome, RelayProblem } from '../../client/index.ts';
 import type { ErrorCode } from '../../core/errors.ts';
+import { agencyQueue } from '../../core/names.ts';
 import type { LocalRelay } from '../relay.ts';
 import { type AgencyAtWork, callAgency, callHotline } from './cast.ts';
 import { collectTraces, countKmsUses, describeHoldings } from './exposure.ts';
@@ -106,11 +108,14 @@ export async function tellJourney(relay: LocalRelay, narrator: Narrator, log: re
     'gb-crossbar-north withdrawn',
     'int-clearing withdrawn',
   ]);
-  await untilDelivered(hotline, mistaken.id);
+  const inbox = relay.queueUrl(agencyQueue(relay.stage, 'gb-crossbar', 'urgent'));
+  await untilWaiting(relay, inbox, 1);
   await hotline.withdraw(mistaken.id, 'error');
+  await untilWaiting(relay, inbox, 2);
+  say('Before gb-crossbar comes to its queue, the withdrawal is there as well.');
   const crossbar = await callAgency(relay, 'gb-crossbar');
   while (!crossbar.withdrawals.some(({ id }) => id === mistaken.id)) await crossbar.work();
-  check('An agency that already had it in its queue is told', crossbar.withdrawals.length === 1);
+  check('It is told, and never opens the referral', !crossbar.opened.has(mistaken.id));
 
   chapter('The hotline collects what became of everything');
   say('The relay’s minute sweep brings along what it has to report itself.');
@@ -157,13 +162,16 @@ const changeBody = (url: string, init: RequestInit): Promise<Response> => {
   return fetch(url, { ...init, body });
 };
 
-async function untilDelivered(hotline: Hotline, id: string): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const { routes } = await hotline.status(id);
-    if (routes.every(({ status }) => status === 'delivered')) return;
+/** Waits until so many messages lie in a queue. */
+async function untilWaiting({ clients }: LocalRelay, QueueUrl: string, messages: number): Promise<void> {
+  for (let attempt = 0; attempt < 400; attempt++) {
+    const { Attributes } = await clients.sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),
+    );
+    if (Number(Attributes?.ApproximateNumberOfMessages) >= messages) return;
     await delay(50);
   }
-  throw new Error(`The referral ${id} was not delivered.`);
+  throw new Error(`${QueueUrl} did not get ${messages} messages.`);
 }
 
 async function collect(hotline: Hotline): Promise<Outcome[]> {

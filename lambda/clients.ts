@@ -3,6 +3,7 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { keepDeadline } from './deadline.ts';
 
 export interface ClientOptions {
   region: string;
@@ -13,8 +14,8 @@ export interface ClientOptions {
 }
 
 /**
- * Three attempts of at most five seconds each and the waits between them: some 16 seconds at worst, so that one call
- * that hangs ends before a function behind the API does (30 seconds), and is answered as such.
+ * Three attempts of at most five seconds each and the waits between them: some 16 seconds at worst for one request that
+ * hangs. All requests of an invocation together end before the function does (`lambda/deadline.ts`).
  */
 const settings = (options: ClientOptions) => ({
   ...options,
@@ -23,12 +24,12 @@ const settings = (options: ClientOptions) => ({
 });
 
 export const createLedgerClient = (options: ClientOptions): DynamoDBDocumentClient =>
-  DynamoDBDocumentClient.from(new DynamoDBClient(settings(options)), {
+  DynamoDBDocumentClient.from(keepDeadline(new DynamoDBClient(settings(options))), {
     marshallOptions: { removeUndefinedValues: true },
   });
 
-export const createQueueClient = (options: ClientOptions): SQSClient => new SQSClient(settings(options));
+export const createQueueClient = (options: ClientOptions): SQSClient => keepDeadline(new SQSClient(settings(options)));
 
-export const createTopicClient = (options: ClientOptions): SNSClient => new SNSClient(settings(options));
+export const createTopicClient = (options: ClientOptions): SNSClient => keepDeadline(new SNSClient(settings(options)));
 
-export const createKeyClient = (options: ClientOptions): KMSClient => new KMSClient(settings(options));
+export const createKeyClient = (options: ClientOptions): KMSClient => keepDeadline(new KMSClient(settings(options)));

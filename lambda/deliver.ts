@@ -2,6 +2,7 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { deliverReferral } from '../core/use-cases/deliver.ts';
 import { createKeyClient, createQueueClient } from './clients.ts';
 import { readConfig } from './config.ts';
+import { type Invocation, withinTime } from './deadline.ts';
 import { createKeys } from './keys.ts';
 import { readDispatch } from './messages.ts';
 import { createQueues } from './queues.ts';
@@ -19,14 +20,19 @@ const relay = {
   randomness: { fraction: Math.random },
 };
 
-/** A message that is not understood, or whose referral could not be written, comes back and ends in the dead-letter queue. */
-export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> {
-  const results = await Promise.allSettled(
-    Records.map(async ({ body }) => {
-      const message = readDispatch(body);
-      if (!message) throw new SyntaxError('not a dispatch message');
-      await deliverReferral(relay, message);
-    }),
+/**
+ * A message that is not understood, or whose referral could not be written in time, comes back, and ends in the
+ * dead-letter queue; the others of its batch do not come back with it.
+ */
+export async function handler({ Records }: SQSEvent, invocation: Invocation): Promise<SQSBatchResponse> {
+  const results = await withinTime(invocation, () =>
+    Promise.allSettled(
+      Records.map(async ({ body }) => {
+        const message = readDispatch(body);
+        if (!message) throw new SyntaxError('not a dispatch message');
+        await deliverReferral(relay, message);
+      }),
+    ),
   );
   const failures = Records.filter((_, index) => results[index]?.status === 'rejected');
   for (const result of results) {

@@ -1,7 +1,7 @@
-import type { Context } from 'aws-lambda';
 import { sweep, type SweepReport } from '../core/use-cases/sweep.ts';
 import { createQueueClient, createTopicClient } from './clients.ts';
 import { readConfig } from './config.ts';
+import { type Invocation, withinTime } from './deadline.ts';
 import { createPages } from './pages.ts';
 import { createQueues } from './queues.ts';
 import { createBase } from './relay.ts';
@@ -18,7 +18,7 @@ const pages =
 /** Time left for what has been begun when the deadline comes, in milliseconds. */
 const MARGIN = 10_000;
 
-export function handler(_event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<SweepReport> {
-  const deadline = Date.now() + context.getRemainingTimeInMillis() - MARGIN;
-  return sweep({ ...base, queues, pages }, { page: 200, concurrency: 25, deadline });
+export function handler(_event: unknown, invocation: Invocation): Promise<SweepReport> {
+  const deadline = Date.now() + invocation.getRemainingTimeInMillis() - MARGIN;
+  return withinTime(invocation, () => sweep({ ...base, queues, pages }, { page: 200, concurrency: 25, deadline }));
 }

@@ -122,8 +122,8 @@ export const isHandOver = (content: StatementContent): content is HandOver =>
 /** Owes the removal of content and, later, of all rows; made when the referral is placed. */
 export interface RetentionRow extends Row {
   kind: 'retention';
-  /** The intake key that the content is sealed for, as long as there is content: the key is needed until then. */
-  generation?: number | undefined;
+  /** The intake key that is needed as long as there is content; `null` when there is none any more. */
+  generation?: number | null | undefined;
 }
 
 export type LedgerRow = OutboxRow | ReferralRow | RouteRow | StatementRow | RetentionRow;

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { OUTCOMES, type OutcomeStatus, ROUTE_STATUSES } from '../core/contracts.ts';
 import type { ReferralName } from '../core/ids.ts';
 import { type LedgerRow, type ReferralRecord, sortKey } from '../core/ledger.ts';
+import type { Bucket } from '../core/ports.ts';
 import { Hash, Onward, PartnerId, ReferralId, Role, Routing, Timestamp, toFaults, Urgency } from '../core/schema.ts';
 
 /*
@@ -39,6 +40,12 @@ export const partitionKey = ({ hotline, id }: ReferralName): string => `${hotlin
 export const suspensionKey = (partner: string): { pk: string; sk: string } => ({
   pk: `partner#${partner}`,
   sk: 'suspended',
+});
+
+/** The item that counts a hotline's submissions. It has a partition of its own: what it is written for is a flood. */
+export const bucketKey = (hotline: string, bucket: Bucket): { pk: string; sk: string } => ({
+  pk: `bucket#${hotline}#${bucket}`,
+  sk: 'bucket',
 });
 
 export function toItem(row: LedgerRow): LedgerItem {
@@ -146,7 +153,7 @@ const Row = z.discriminatedUnion('kind', [
     acceptedAt: Timestamp,
     content: StatementContent,
   }),
-  z.looseObject({ ...base, kind: z.literal('retention'), generation: z.optional(Count) }),
+  z.looseObject({ ...base, kind: z.literal('retention'), generation: z.optional(z.nullable(Count)) }),
 ]);
 
 const Item = z.object({

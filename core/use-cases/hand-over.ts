@@ -1,5 +1,14 @@
 import type { ReferralName } from '../ids.ts';
-import { type HandOver, handedOver, isHandOver, owes, released, type StatementRow, widen } from '../ledger.ts';
+import {
+  type HandOver,
+  handedOver,
+  hastened,
+  isHandOver,
+  owes,
+  released,
+  type StatementRow,
+  widen,
+} from '../ledger.ts';
 import type { Relay } from '../ports.ts';
 import { createEvent } from './event.ts';
 import { changeRoute, makeRoute } from './place.ts';
@@ -61,7 +70,11 @@ export async function applyHandOver(relay: Parts, { hotline, id, content }: Stat
   for (const planned of content.plan.routes) {
     const known = routes.find(({ agency }) => agency === planned.agency);
     const row = known ?? (await makeRoute(relay, referral, planned, isWithdrawn));
-    if (!isWithdrawn) await changeRoute(relay, row, (current, now) => widen(current, planned, now));
+    // Owed at once: nobody but sweep sends it.
+    await changeRoute(relay, row, (current, now) => {
+      const wider = isWithdrawn ? current : widen(current, planned, now);
+      return wider.attempts === 0 ? hastened(wider, now) : wider;
+    });
   }
   const leaving = routes.find(({ agency }) => agency === content.agency);
   if (leaving) await changeRoute(relay, leaving, (current, now) => handedOver(current, content.version, now));

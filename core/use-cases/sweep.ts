@@ -197,7 +197,7 @@ async function sweepRetention(relay: Parts, row: RetentionRow): Promise<void> {
 
   const custodyEnds = fromTimestamp(referral.acceptedAt) + retention.custody;
   const holding = { ...row, generation: referral.generation };
-  const withoutContent = { ...row, generation: undefined };
+  const withoutContent = { ...row, generation: null };
   if (referral.contentRemovedAt !== undefined) {
     return custodyEnds <= now ? removeAll(relay, record) : putOff(relay, withoutContent, custodyEnds);
   }

@@ -1,0 +1,99 @@
+import { CommandError, EXIT } from '../client/cli/exit.ts';
+import type { ReferralName } from '../core/ids.ts';
+import { type RouteRow, SHARDS } from '../core/ledger.ts';
+import type { Agency } from '../core/registry.ts';
+import { END_OF_TIME, toTimestamp } from '../core/time.ts';
+import { handOver } from '../core/use-cases/hand-over.ts';
+import { plannedSoFar } from '../core/use-cases/route.ts';
+import { mapSome } from './concurrency.ts';
+import type { Cloud } from './cloud.ts';
+import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
+import { isOpen, readRoutes, URGENCIES } from './tally.ts';
+
+/**
+ * Lets an agency go: it is suspended for good, once nothing is owed to it any more. What it has not opened goes to the
+ * fallback if `handOver` says so; without, the command refuses as long as there is anything. Before, the agency must have
+ * lost its countries in the deployed registry, or new referrals would come in behind.
+ */
+export async function offboard(session: Session, id: string, options: { handOver?: boolean }): Promise<Ending> {
+  const { cloud, now, show } = session;
+  const agency = cloud.registry.agencies.get(id);
+  if (!agency) throw refusal('unknown-agency', `There is no agency "${id}" in the registry.`);
+  refuseIfInUse(agency);
+  const placing = await findPlacing(cloud, id);
+  if (placing.length > 0) {
+    throw new CommandError(
+      EXIT.unavailable,
+      'being-placed',
+      `${placing.length} referrals are on their way to ${id}: try again in a few minutes.`,
+    );
+  }
+
+  let open = await findOwed(cloud, id);
+  if (open.length > 0 && !options.handOver) throw refusal('routes-open', describeOpen(id, open));
+  const fallback = cloud.registry.fallback;
+  if (open.length > 0 && !fallback) throw refusal('no-fallback', 'The registry names no fallback to hand over to.');
+
+  await cloud.suspensions.suspend(id, { at: toTimestamp(now()), by: cloud.operator, reason: 'offboarded' });
+  const counts = { handedOver: 0, released: 0 };
+  for (let round = 0; open.length > 0 && round < ROUNDS; round++) {
+    const results = await mapSome(open, (row) => handOver(relayOf(session), row, id, fallback ?? { id }));
+    counts.handedOver += results.filter((result) => result === 'handed-over').length;
+    counts.released += results.filter((result) => result === 'released').length;
+    open = await findOwed(cloud, id);
+  }
+
+  const result = `${counts.handedOver} handed over, ${counts.released} withdrawals released, ${open.length} open`;
+  const text =
+    open.length > 0
+      ? `${result}. Run it again: the ledger's index is behind, or something came in meanwhile.`
+      : `${id} is off: ${counts.handedOver === 0 ? 'nothing was open' : `${counts.handedOver} referrals went to ${fallback?.id}`}. ` +
+        'Its calls are refused. Keep its file, with its keys, in the registry; its stack can go once its queues are empty.';
+  await show({ offboarded: id, ...counts, open: open.length, ...(fallback && { to: fallback.id }) }, text);
+  return open.length > 0 ? { exit: EXIT.partial, result } : done(result);
+}
+
+/** How often what is open is looked for anew. */
+const ROUNDS = 5;
+
+function refuseIfInUse({ id, countries, fallback }: Agency): void {
+  if (countries.length === 0 && !fallback) return;
+  const what = fallback ? 'is the fallback' : `is registered for ${countries.join(', ')}`;
+  throw refusal(
+    'still-registered',
+    `${id} ${what}, so new referrals keep coming. Take that out of registry/<stage>/${id}.json and deploy; to shut it out at once, suspend it.`,
+  );
+}
+
+/** Everything that is owed to the agency. */
+async function findOwed({ ledger }: Cloud, agency: string): Promise<RouteRow[]> {
+  const lanes = await mapSome(URGENCIES, (urgency) => readRoutes(ledger, agency, urgency));
+  return lanes.flatMap(({ rows }) => rows);
+}
+
+/** Referrals that are to get a route to the agency and have none yet. */
+async function findPlacing({ ledger }: Cloud, agency: string): Promise<ReferralName[]> {
+  const lanes = await mapSome(SHARDS, (shard) => ledger.due(`outbox#${shard}`, END_OF_TIME, 10_000));
+  const found = await mapSome(lanes.flat(), async (row) => {
+    const record = await ledger.read(row);
+    const isPlanned = plannedSoFar(record)
+      .flat()
+      .some((route) => route.agency === agency);
+    return isPlanned && !record.routes.some((route) => route.agency === agency) ? [row] : [];
+  });
+  return found.flat();
+}
+
+function describeOpen(id: string, rows: readonly RouteRow[]): string {
+  const open = rows.filter(isOpen);
+  const byUrgency = URGENCIES.map((urgency) => ({
+    urgency,
+    count: open.filter((row) => row.urgency === urgency).length,
+  }));
+  const counts = byUrgency.filter(({ count }) => count > 0).map(({ urgency, count }) => `${count} ${urgency}`);
+  const news = rows.length - open.length;
+  return [
+    `${id} has not opened ${open.length} referrals${counts.length > 0 ? ` (${counts.join(', ')})` : ''}${news > 0 ? ` and was not told of ${news} withdrawals` : ''}.`,
+    'Have it open them, or add --hand-over: they then go to the fallback, and the hotlines hear of it.',
+  ].join('\n');
+}

@@ -1,0 +1,78 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+} from '@aws-sdk/client-sqs';
+import type { Cloud } from './cloud.ts';
+
+/* The relay's queues as the operator sees them. Messages are never moved: what was in them is sent anew. */
+
+type Parts = Pick<Cloud, 'sqs' | 'local'>;
+
+/** How many messages wait, and how many somebody has received and not deleted; about. */
+export interface Depth {
+  waiting: number;
+  inFlight: number;
+}
+
+/** `undefined` if there is no such queue. */
+export async function readDepth(cloud: Parts, queue: string): Promise<Depth | undefined> {
+  try {
+    const { Attributes = {} } = await cloud.sqs.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: await findUrl(cloud, queue),
+        AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+      }),
+    );
+    return {
+      waiting: Number(Attributes['ApproximateNumberOfMessages'] ?? 0),
+      inFlight: Number(Attributes['ApproximateNumberOfMessagesNotVisible'] ?? 0),
+    };
+  } catch (error) {
+    if (error instanceof Error && MISSING.has(error.name)) return undefined;
+    throw error;
+  }
+}
+
+const MISSING: ReadonlySet<string> = new Set(['QueueDoesNotExist', 'AWS.SimpleQueueService.NonExistentQueue']);
+
+/** Long enough to look after ten messages, in seconds. */
+const HIDDEN = 120;
+
+/**
+ * Takes the messages of a queue that were there when it was called, one after the other. `settle` says whether its
+ * message is done with; one that is not stays where it is.
+ */
+export async function drain(cloud: Parts, queue: string, settle: (body: string) => Promise<boolean>): Promise<void> {
+  const QueueUrl = await findUrl(cloud, queue);
+  /** Receipts of what stays, by message. */
+  const left = new Map<string, string>();
+  for (;;) {
+    const { Messages = [] } = await cloud.sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: HIDDEN,
+        // Only a receive that waits asks all of SQS.
+        WaitTimeSeconds: 1,
+      }),
+    );
+    const fresh = Messages.filter(({ MessageId = '' }) => !left.has(MessageId));
+    if (fresh.length === 0) break;
+    for (const { MessageId = '', Body = '', ReceiptHandle = '' } of fresh) {
+      if (await settle(Body)) await cloud.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+      else left.set(MessageId, ReceiptHandle);
+    }
+  }
+  for (const ReceiptHandle of left.values()) {
+    await cloud.sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
+  }
+}
+
+/** Of a relay on this machine, the URL that its queues give themselves does not resolve. */
+async function findUrl({ sqs, local }: Parts, queue: string): Promise<string> {
+  const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue }));
+  return local ? local.endpoints.sqs + new URL(QueueUrl).pathname : QueueUrl;
+}

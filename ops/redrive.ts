@@ -1,0 +1,101 @@
+import * as z from 'zod/mini';
+import { EXIT } from '../client/cli/exit.ts';
+import { ReferralMessage, WithdrawnMessage } from '../core/contracts.ts';
+import { parseJson } from '../core/json.ts';
+import { agencyQueue, dispatchQueue, LANES } from '../core/names.ts';
+import { hasten } from '../core/use-cases/hasten.ts';
+import { redeliver, type Redelivery, type RedeliveryOrder } from '../core/use-cases/redeliver.ts';
+import { readDispatch } from '../lambda/messages.ts';
+import { drain } from './queues.ts';
+import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
+
+const DeadLetter = z.union([ReferralMessage, WithdrawnMessage]);
+
+/**
+ * Sends anew what the dead letters of an agency, or of the relay's own dispatch, were about. The ledger is told first,
+ * then the letter is deleted; it is never moved, for it may be out of date or wrapped for a key that is gone. A letter
+ * that names nothing the ledger knows is left.
+ */
+export async function redrive(session: Session, what: string): Promise<Ending> {
+  const { cloud, show } = session;
+  const { stage, registry } = cloud;
+  const counts = new Map<string, number>();
+  const settle = async (body: string, act: (body: string) => Promise<string | undefined>): Promise<boolean> => {
+    const outcome = await act(body);
+    counts.set(outcome ?? 'left', (counts.get(outcome ?? 'left') ?? 0) + 1);
+    return outcome !== undefined;
+  };
+
+  if (what === 'dispatch') {
+    for (const lane of LANES) {
+      await drain(cloud, dispatchQueue(stage, `dead-${lane}`), (body) =>
+        settle(body, (text) => redriveDispatch(session, text)),
+      );
+    }
+  } else if (registry.agencies.has(what)) {
+    await drain(cloud, agencyQueue(stage, what, 'dead'), (body) =>
+      settle(body, (text) => redriveLetter(session, what, text)),
+    );
+  } else {
+    throw refusal(
+      'unknown-agency',
+      `There is no agency "${what}" in the registry; "dispatch" is the relay's own queue.`,
+    );
+  }
+
+  const record = Object.fromEntries(counts);
+  const text =
+    counts.size === 0 ? 'no dead letters' : [...counts].map(([outcome, count]) => `${outcome}: ${count}`).join(', ');
+  await show({ redrive: what, letters: record }, describe(counts));
+  const left = counts.get('left') ?? 0;
+  return left > 0 ? { exit: EXIT.partial, result: text } : done(text);
+}
+
+/** What became of a letter, or nothing if it is to stay. */
+async function redriveLetter(session: Session, agency: string, body: string): Promise<string | undefined> {
+  const letter = readLetter(body);
+  if (!letter) return undefined;
+  const order: RedeliveryOrder =
+    letter.kind === undefined ? { agency, what: 'referral', version: letter.version } : { agency, what: 'withdrawal' };
+  const result = await redeliver(relayOf(session), { hotline: letter.hotline, id: letter.id }, order);
+  return result === 'not-found' ? undefined : result;
+}
+
+async function redriveDispatch(session: Session, body: string): Promise<string | undefined> {
+  const message = readDispatch(body);
+  if (!message) return undefined;
+  const { referral, outbox } = await session.cloud.ledger.read(message);
+  if (!referral && !outbox) return undefined;
+  const count = await hasten(relayOf(session), message);
+  return count > 0 ? 'owed' : 'nothing-owed';
+}
+
+function readLetter(body: string): z.output<typeof DeadLetter> | undefined {
+  try {
+    return DeadLetter.safeParse(parseJson(body)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+const MEANINGS: Readonly<Record<Exclude<Redelivery, 'not-found'> | 'nothing-owed' | 'left', string>> = {
+  owed: 'sent anew within a minute',
+  opened: 'opened meanwhile: nothing to send',
+  superseded: 'a later version has taken its place',
+  undeliverable: 'no key opens it, as the hotline was told',
+  withdrawn: 'withdrawn by the hotline',
+  'not-withdrawn': 'the withdrawal is no longer known',
+  'content-removed': 'the content is no longer kept: ask the hotline to submit it anew',
+  'nothing-owed': 'nothing is owed any more',
+  left: 'not understood or not known, and left in the queue: look at them by hand',
+};
+
+const describe = (counts: ReadonlyMap<string, number>): string =>
+  counts.size === 0
+    ? 'There are no dead letters.'
+    : [...counts]
+        .map(
+          ([outcome, count]) =>
+            `${count}  ${Object.entries(MEANINGS).find(([name]) => name === outcome)?.[1] ?? outcome}`,
+        )
+        .join('\n');

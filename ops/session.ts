@@ -1,0 +1,101 @@
+import type { Failure } from '../client/cli/failure.ts';
+import { CommandError, EXIT, type Exit } from '../client/cli/exit.ts';
+import type { Io } from '../client/cli/io.ts';
+import { safeJson, safeLine } from '../client/cli/safe-text.ts';
+import { toRecord } from '../client/cli/session.ts';
+import type { Relay } from '../core/ports.ts';
+import { toTimestamp } from '../core/time.ts';
+import { type AuditEntry, beginEntry } from './audit.ts';
+import { type Cloud, connect } from './cloud.ts';
+import { explainFailure } from './failure.ts';
+import { findTarget, type TargetOptions } from './target.ts';
+
+/* What every command of the operator does alike: find the relay, note who orders what, show results, explain failures. */
+
+export interface CommonOptions extends TargetOptions {
+  json?: boolean;
+}
+
+export interface Session {
+  cloud: Cloud;
+  io: Io;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** A result, on standard output: one line of JSON, or the text. */
+  show: (record: object, text: string) => Promise<void>;
+  /** A remark for a person, on standard error. */
+  note: (text: string) => Promise<void>;
+}
+
+/**
+ * What the core's use cases are given. How long content is kept is the deployment's affair and not known here: with
+ * nothing added to what is kept anyway, content that is about to be removed is always kept from it.
+ */
+export const relayOf = ({ cloud, now }: Session): Pick<Relay, 'ledger' | 'clock' | 'retention'> => ({
+  ledger: cloud.ledger,
+  clock: { now },
+  retention: { content: 0, custody: 0 },
+});
+
+/** How a command ended: its exit code, and what came of it in a few words, for the audit. */
+export interface Ending {
+  exit: Exit;
+  result: string;
+}
+
+export const done = (result: string): Ending => ({ exit: EXIT.ok, result });
+
+/** Nothing was changed. */
+export const refusal = (code: string, message: string): CommandError => new CommandError(EXIT.refused, code, message);
+
+/**
+ * Runs a command to its exit code. Its beginning is noted before anything is done, its end whatever comes of it.
+ * @param what the command and what it is about, for the audit
+ */
+export async function runCommand(
+  io: Io,
+  options: CommonOptions,
+  what: string,
+  body: (session: Session) => Promise<Ending>,
+): Promise<Exit> {
+  const json = options.json ?? false;
+  const now = io.runtime?.now ?? Date.now;
+  const show = (record: object, text: string): Promise<void> => io.out(`${json ? safeJson(record) : text}\n`);
+  const note = (text: string): Promise<void> => io.err(`${text}\n`);
+  let where = 'the relay';
+  const fail = async (error: unknown): Promise<Failure> => {
+    const failure = explainFailure(error, where);
+    await note(`ops: ${failure.lines.join('\n  ')}`);
+    if (json) await io.out(`${safeJson({ error: toRecord(failure) })}\n`);
+    return failure;
+  };
+
+  let cloud: Cloud | undefined;
+  try {
+    const target = findTarget(options, io.env);
+    where = `the stage "${target.stage}" in ${target.region}`;
+    cloud = await connect(target, {
+      record: (event, fields = {}) => void note(`ops: ${event}: ${JSON.stringify(fields)}`),
+    });
+    const entry = beginEntry(now(), cloud.operator, safeLine(what));
+    await cloud.audit.write(entry);
+    let ending: Ending;
+    try {
+      ending = await body({ cloud, io, now, show, note });
+    } catch (error) {
+      const failure = await fail(error);
+      ending = { exit: failure.exit, result: failure.code };
+    }
+    const ended: AuditEntry = { ...entry, at: toTimestamp(now()), phase: 'ended', ...ending };
+    await cloud.audit.write(ended);
+    await show({ audit: ended }, describeEntry(ended));
+    return ending.exit;
+  } catch (error) {
+    return (await fail(error)).exit;
+  } finally {
+    cloud?.close();
+  }
+}
+
+export const describeEntry = ({ at, by, what, phase, exit, result }: AuditEntry): string =>
+  `audit: ${at} ${safeLine(by)}: ${safeLine(what)}: ${phase === 'begun' ? 'begun' : `${safeLine(result ?? '')} (exit ${exit})`}`;

@@ -1,0 +1,44 @@
+import { hastened } from '../core/ledger.ts';
+import { toTimestamp } from '../core/time.ts';
+import { mapSome } from './concurrency.ts';
+import { done, type Ending, refusal, type Session } from './session.ts';
+import { readRoutes, URGENCIES } from './tally.ts';
+
+/**
+ * Shuts a partner out within seconds: its calls are answered as a stranger's, and nothing more is sent to it. What is
+ * owed to it waits; what lies in its queue stays, for only its key and its queue can keep it from that.
+ */
+export async function suspend({ cloud, now, show }: Session, partner: string, reason?: string): Promise<Ending> {
+  if (!cloud.registry.find(partner))
+    throw refusal('unknown-partner', `There is no partner "${partner}" in the registry.`);
+  const suspension = { at: toTimestamp(now()), by: cloud.operator, ...(reason !== undefined && { reason }) };
+  if (await cloud.suspensions.suspend(partner, suspension)) {
+    await show({ suspended: partner, ...suspension }, `${partner} is suspended. Undo it with "resume ${partner}".`);
+    return done('suspended');
+  }
+  const known = await cloud.suspensions.find(partner);
+  await show(
+    { suspended: partner, ...known },
+    `${partner} is suspended already${known ? `, since ${known.at} by ${known.by}` : ''}.`,
+  );
+  return done('suspended already');
+}
+
+/** Lets a partner in again. What waited for an agency is owed at once. */
+export async function resume({ cloud, now, show }: Session, partner: string): Promise<Ending> {
+  const { ledger, suspensions, registry } = cloud;
+  const wasSuspended = await suspensions.resume(partner);
+  if (!wasSuspended && !registry.find(partner)) {
+    throw refusal('unknown-partner', `There is no partner "${partner}", neither suspended nor in the registry.`);
+  }
+  const waiting = await mapSome(URGENCIES, (urgency) => readRoutes(ledger, partner, urgency));
+  const delayed = waiting.flatMap(({ rows }) => rows.filter(({ failures }) => failures > 0));
+  const written = await mapSome(delayed, (row) => ledger.replace(hastened(row, now())));
+  const count = written.filter((row) => row !== undefined).length;
+  const state = wasSuspended ? 'is no longer suspended' : 'was not suspended';
+  await show(
+    { resumed: partner, wasSuspended, owedAtOnce: count },
+    `${partner} ${state}. ${count} deliveries that failed meanwhile go out within a minute.`,
+  );
+  return done(`${state}, ${count} deliveries owed at once`);
+}

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Io } from '../../client/cli/io.ts';
+import type { LocalRelay } from '../../local/relay.ts';
+import { runOps } from '../../ops/program.ts';
+
+/* The operator at work on an embedded cloud. */
+
+export interface Ran {
+  exit: number;
+  /** Standard output and standard error. */
+  text: string;
+  /** With `--json`: the first line, and the line of the audit. */
+  result: Record<string, unknown>;
+  audit: Record<string, unknown> | undefined;
+}
+
+/** Runs `ops …args`; where no relay is named, on this one. */
+export async function ops(relay: Pick<LocalRelay, 'dataDir'>, ...args: string[]): Promise<Ran> {
+  const written = { out: '', err: '' };
+  const io: Io = {
+    out: async (text) => void (written.out += text),
+    err: async (text) => void (written.err += text),
+    stdin: (async function* () {})(),
+    ask: undefined,
+    env: {},
+    colour: false,
+    watched: false,
+    signal: new AbortController().signal,
+  };
+  const exit = await runOps([...args, '--local', relay.dataDir], io);
+  const lines = args.includes('--json') ? written.out.trim().split('\n') : [];
+  const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const audit = records.find((record) => 'audit' in record)?.['audit'] as Record<string, unknown> | undefined;
+  return { exit, text: written.out + written.err, result: records[0] ?? {}, audit };
+}
+
+/** A registry folder of these partners of the sample registry, each changed as it says. */
+export async function makeRegistry(partners: Readonly<Record<string, object>>): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'referral-relay-registry-'));
+  for (const [id, changes] of Object.entries(partners)) await writePartner(folder, id, changes);
+  return folder;
+}
+
+const SAMPLE = fileURLToPath(new URL('../../registry/sample', import.meta.url));
+
+/** Changes the file of a partner, which is taken from the sample registry if it is not there. */
+export async function writePartner(folder: string, id: string, changes: object): Promise<void> {
+  const path = join(folder, `${id}.json`);
+  await cp(join(SAMPLE, `${id}.json`), path, { force: false, errorOnExist: false }).catch(() => undefined);
+  const partner = JSON.parse(await readFile(path, 'utf8').catch(() => '{}')) as object;
+  await writeFile(path, JSON.stringify({ ...partner, ...changes }));
+}
+
+export const removeFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });
+
+/** A sample document with changes, unlike any other: the same again would be the same referral. */
+export const draft = (sample: string, changes: object = {}): object => ({
+  ...(JSON.parse(readFileSync(new URL(`../../samples/${sample}.json`, import.meta.url), 'utf8')) as object),
+  originator: { reference: randomUUID() },
+  ...changes,
+});
+
+/** Resolves when `isTrue` does; fails after some seconds. */
+export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 400; attempt++) {
+    if (await isTrue()) return;
+    await delay(25);
+  }
+  throw new Error(`never came true: ${what}`);
+}

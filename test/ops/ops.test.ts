@@ -1,0 +1,387 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GetItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Hotline, loadAgencyProfile, RelayProblem } from '../../client/index.ts';
+import { createTransport } from '../../client/transport.ts';
+import { agencyQueue, dispatchQueue, ledgerTable } from '../../core/names.ts';
+import { confirmKeys } from '../../local/confirm-keys.ts';
+import { callAgency, callHotline } from '../../local/demo/cast.ts';
+import type { OperatorFile } from '../../local/operator-file.ts';
+import { type LocalRelay, startRelay } from '../../local/relay.ts';
+import { draft, makeRegistry, ops, removeFolder, until, writePartner } from './operator.ts';
+
+const HOTLINE = 'gb-lantern';
+const AGENCY = 'de-kinderwacht';
+const LEAVING = 'gb-crossbar';
+
+let relay: LocalRelay;
+let hotline: Hotline;
+let registryDir: string;
+const log: string[] = [];
+
+beforeAll(async () => {
+  registryDir = await makeRegistry({
+    [HOTLINE]: {},
+    'zz-test-hotline': {},
+    'zz-test-agency': {},
+    'int-clearing': {},
+    [AGENCY]: { countries: ['DE'] },
+    [LEAVING]: { countries: ['GB'] },
+  });
+  relay = await startRelay({ sweepEverySeconds: 0, registryDir, log: (_, line) => void log.push(line) });
+  await confirmKeys(relay.profilesDir);
+  hotline = await callHotline(relay, HOTLINE);
+});
+afterAll(async () => {
+  await relay?.close();
+  await removeFolder(registryDir);
+});
+
+const run = (...args: string[]) => ops(relay, ...args);
+
+const routeOf = async (id: string, agency: string) =>
+  (await hotline.status(id)).routes.find((route) => route.agency === agency);
+
+const untilStatus = (id: string, agency: string, status: string): Promise<void> =>
+  until(`${agency} is ${status}`, async () => (await routeOf(id, agency))?.status === status);
+
+async function submit(country: string, sample = 'routine'): Promise<string> {
+  const { id } = await hotline.submit(draft(sample, { routing: { suspect: [country], victim: [] } }));
+  return id;
+}
+
+/** Receives the messages of an agency's lane as often as it takes to make dead letters of them. */
+async function letDie(agency: string, lane: 'urgent' | 'routine'): Promise<void> {
+  const QueueUrl = relay.queueUrl(agencyQueue(relay.stage, agency, lane));
+  for (let count = 0; count < 200; count++) {
+    const { Messages = [] } = await relay.clients.sqs.send(
+      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 0 }),
+    );
+    if (Messages.length === 0) return;
+  }
+  throw new Error('the messages do not die');
+}
+
+async function open(agency: string, id: string): Promise<void> {
+  const atWork = await callAgency(relay, agency);
+  while (!atWork.opened.has(id)) await atWork.work();
+}
+
+/** How often sweep has run to its end. */
+const swept = (): number => log.filter((line) => line.includes('"event":"swept"')).length;
+
+/** Whatever an earlier test has left to open. */
+async function openAll(agency: string): Promise<void> {
+  const { client } = await callAgency(relay, agency);
+  await client.run(() => undefined, { drain: true, report: () => undefined });
+}
+
+const rowOf = async (hotlineId: string, id: string, sk: string): Promise<Record<string, unknown>> => {
+  const { Item = {} } = await relay.clients.dynamodb.send(
+    new GetItemCommand({
+      TableName: ledgerTable(relay.stage),
+      Key: { pk: { S: `${hotlineId}#${id}` }, sk: { S: sk } },
+    }),
+  );
+  return unmarshall(Item);
+};
+
+describe('status', () => {
+  it('shows what is not opened, by agency and urgency, and how deep the queues are', async () => {
+    const id = await submit('DE', 'immediate');
+    await untilStatus(id, AGENCY, 'delivered');
+    const { exit, result } = await run('status', '--json');
+    expect(exit).toBe(0);
+    expect(result).toMatchObject({ stage: relay.stage, suspended: [], outbox: { count: 0 } });
+    expect(result['routes']).toContainEqual(
+      expect.objectContaining({ agency: AGENCY, urgency: 'immediate', pending: 0, delivered: 1, unreadable: 0 }),
+    );
+    expect(result['queues']).toContainEqual(
+      expect.objectContaining({ queue: agencyQueue(relay.stage, AGENCY, 'urgent'), waiting: 1, isMissing: false }),
+    );
+
+    const { text } = await run('status');
+    expect(text).toMatch(/de-kinderwacht +immediate +0 +1 +0 +0 +0 minutes/);
+    expect(text).not.toContain('zz-test-agency');
+    expect((await run('status', '--all')).text).toContain('zz-test-agency');
+    await open(AGENCY, id);
+    expect((await run('status')).text).toContain('Not opened, by the ledger: nothing');
+    const outcomes = (await run('status', '--json')).result['inboxes'];
+    expect(outcomes).toContainEqual(expect.objectContaining({ hotline: HOTLINE, count: 1 }));
+  });
+});
+
+describe('suspend and resume', () => {
+  it('shut out an agency at once, keep what is owed to it, and let it in again', async () => {
+    const agency = await loadAgencyProfile(`${relay.profilesDir}/${AGENCY}`);
+    const transport = createTransport({ ...agency, partner: AGENCY });
+    const ask = () =>
+      transport.call({ method: 'GET', path: '/v1/directory' }).then(
+        ({ status }) => status,
+        (error: unknown) => (error instanceof RelayProblem ? error.code : error),
+      );
+    expect(await ask()).toBe(200);
+
+    const { exit, result } = await run('suspend', AGENCY, '--reason', 'a drill', '--json');
+    expect([exit, result]).toEqual([0, expect.objectContaining({ suspended: AGENCY, reason: 'a drill' })]);
+    expect(await ask()).toBe('unauthorized');
+    expect((await run('suspend', AGENCY)).text).toContain('is suspended already, since');
+    expect((await run('status')).text).toContain(`SUSPENDED  ${AGENCY}`);
+
+    const id = await submit('DE');
+    await until('the attempt has failed', async () => Number((await rowOf(HOTLINE, id, `route#${AGENCY}`))['rev']) > 1);
+    expect((await routeOf(id, AGENCY))?.status).toBe('pending');
+
+    expect(await run('resume', AGENCY)).toMatchObject({ exit: 0 });
+    expect(await ask()).toBe(200);
+    await relay.sweepNow();
+    await untilStatus(id, AGENCY, 'delivered');
+    await open(AGENCY, id);
+    expect((await run('resume', AGENCY)).text).toContain('was not suspended');
+  });
+
+  it.each([
+    ['suspend', 'gb-typo'],
+    ['resume', 'gb-typo'],
+  ])('%s refuses a partner that nobody knows', async (command, partner) => {
+    expect(await run(command, partner)).toMatchObject({ exit: 3, text: expect.stringContaining('gb-typo') as string });
+  });
+});
+
+describe('redrive', () => {
+  it('sends anew what an agency let die, once it is in order, and deletes the letters', async () => {
+    const id = await submit('DE');
+    await untilStatus(id, AGENCY, 'delivered');
+    await letDie(AGENCY, 'routine');
+    expect((await run('status')).text).toMatch(/de-kinderwacht-dead +1 .*dead letters/);
+
+    const { exit, result } = await run('redrive', AGENCY, '--json');
+    expect([exit, result]).toEqual([0, { redrive: AGENCY, letters: { owed: 1 } }]);
+    expect((await routeOf(id, AGENCY))?.status).toBe('pending');
+    await relay.sweepNow();
+    await open(AGENCY, id);
+    expect((await run('redrive', AGENCY)).text).toContain('There are no dead letters.');
+  });
+
+  it('sends nothing that was opened meanwhile, and leaves what it does not understand', async () => {
+    const id = await submit('DE');
+    await untilStatus(id, AGENCY, 'delivered');
+    await letDie(AGENCY, 'routine');
+    await ops(relay, 'redeliver', `${HOTLINE}/${id}`, AGENCY);
+    await relay.sweepNow();
+    await open(AGENCY, id);
+    const dead = relay.queueUrl(agencyQueue(relay.stage, AGENCY, 'dead'));
+    await relay.clients.sqs.send(new SendMessageCommand({ QueueUrl: dead, MessageBody: 'not a message' }));
+    const { exit, result } = await run('redrive', AGENCY, '--json');
+    expect([exit, result['letters']]).toEqual([6, { opened: 1, left: 1 }]);
+    const again = await run('redrive', AGENCY, '--json');
+    expect([again.exit, again.result['letters']]).toEqual([6, { left: 1 }]);
+  });
+
+  it('has the relay do at once what its dispatch let die', async () => {
+    const id = await submit('DE');
+    await untilStatus(id, AGENCY, 'delivered');
+    const send = (body: object) =>
+      relay.clients.sqs.send(
+        new SendMessageCommand({
+          QueueUrl: relay.queueUrl(dispatchQueue(relay.stage, 'dead-urgent')),
+          MessageBody: JSON.stringify(body),
+        }),
+      );
+    const name = { v: 1, hotline: HOTLINE, id };
+    await send({ ...name, attempt: { agency: AGENCY, version: 1, number: 1 } });
+    await send({ ...name, attempt: { agency: AGENCY, version: 1, number: 0 } });
+    await send(name);
+    const { exit, result } = await run('redrive', 'dispatch', '--json');
+    expect([exit, result['letters']]).toEqual([0, { owed: 1, 'nothing-owed': 2 }]);
+    await relay.sweepNow();
+    await until('it was sent again', async () => {
+      const { row } = (await rowOf(HOTLINE, id, `route#${AGENCY}`)) as { row: { attempts: number } };
+      return row.attempts === 2;
+    });
+    await openAll(AGENCY);
+  });
+
+  it('refuses a queue that nobody has', async () => {
+    expect((await run('redrive', 'gb-typo')).exit).toBe(3);
+  });
+});
+
+describe('redeliver', () => {
+  it('brings what was opened only if asked for, as a new version', async () => {
+    const id = await submit('DE');
+    await open(AGENCY, id);
+    const refused = await run('redeliver', `${HOTLINE}/${id}`, AGENCY);
+    expect([refused.exit, refused.text]).toEqual([3, expect.stringContaining('add --opened')]);
+    expect((await run('redeliver', `${HOTLINE}/${id}`, AGENCY, '--opened')).exit).toBe(0);
+    await relay.sweepNow();
+    const again = await callAgency(relay, AGENCY);
+    while (!again.opened.has(id)) await again.work();
+    expect(again.opened.get(id)?.version).toBe(2);
+  });
+
+  it.each([
+    ['gb-lantern', 2],
+    ['gb-lantern/not-an-id', 2],
+    ['gb-lantern/0197a5b0-1111-7abc-8def-000000000000', 3],
+  ])('refuses %s with exit code %i', async (name, exit) => {
+    expect((await run('redeliver', name, AGENCY)).exit).toBe(exit);
+  });
+});
+
+describe('offboard', () => {
+  it('refuses an agency that new referrals still go to, or that nobody knows', async () => {
+    expect(await run('offboard', LEAVING)).toMatchObject({ exit: 3, text: expect.stringContaining('GB') as string });
+    expect(await run('offboard', 'int-clearing')).toMatchObject({
+      exit: 3,
+      text: expect.stringContaining('is the fallback') as string,
+    });
+    expect((await run('offboard', 'gb-typo')).exit).toBe(3);
+  });
+
+  it('refuses while anything is open, and hands it to the fallback if told to, which can open it', async () => {
+    const id = await submit('GB', 'onward-refused');
+    await untilStatus(id, LEAVING, 'delivered');
+    await writePartner(`${relay.dataDir}/registry`, LEAVING, { countries: [] });
+    const refused = await run('offboard', LEAVING);
+    expect(refused).toMatchObject({ exit: 3 });
+    expect(refused.text).toContain('has not opened 1 referrals (1 high)');
+    expect((await run('status')).text).not.toContain('SUSPENDED');
+
+    const { exit, result, audit } = await run('offboard', LEAVING, '--hand-over', '--json');
+    expect([exit, result]).toEqual([
+      0,
+      { offboarded: LEAVING, handedOver: 1, released: 0, open: 0, to: 'int-clearing' },
+    ]);
+    expect(audit).toMatchObject({ what: `offboard ${LEAVING} --hand-over`, exit: 0 });
+    await relay.sweepNow();
+    await open('int-clearing', id);
+    await relay.sweepNow();
+    const { routes } = await hotline.status(id);
+    expect(routes.map((route) => [route.agency, route.status])).toEqual([
+      [LEAVING, 'undeliverable'],
+      ['int-clearing', 'opened'],
+    ]);
+    const events: unknown[] = [];
+    for await (const outcome of hotline.outcomes({ drain: true })) {
+      if (outcome.referral === id && outcome.kind === 'event') events.push(outcome.event);
+    }
+    expect(events).toEqual(['handed-over']);
+    expect((await run('status')).text).toContain(`SUSPENDED  ${LEAVING}`);
+    expect((await run('offboard', LEAVING)).text).toContain('nothing was open');
+  });
+});
+
+describe('keys', () => {
+  it('says that a key is needed until the content that is sealed for it is gone', async () => {
+    await submit('DE');
+    const { exit, text, result } = await run('keys', `${HOTLINE}/1`, '--json');
+    expect([exit, result['intakeKeys']]).toEqual([
+      3,
+      [{ hotline: HOTLINE, generation: 1, state: 'accepted', needed: expect.any(Number) as number }],
+    ]);
+    expect(text).toContain('Keep gb-lantern/1 enabled');
+    expect((await run('keys', 'zz-test-hotline')).exit).toBe(0);
+    expect((await run('keys', 'zz-test-hotline/1')).text).toContain('Retire zz-test-hotline/1 first');
+    expect((await run('keys', 'zz-test-hotline/7')).exit).toBe(3);
+    expect((await run('keys', 'gb-typo')).exit).toBe(3);
+    expect((await run('keys', 'gb-lantern/one')).exit).toBe(2);
+    await openAll(AGENCY);
+  });
+});
+
+describe('sweep', () => {
+  it('runs the deployed function once and says what it did', async () => {
+    const { exit, result } = await run('sweep', '--json');
+    expect([exit, result]).toEqual([0, { sweep: { rows: expect.any(Number) as number, failures: 0, complete: true } }]);
+  });
+});
+
+describe('verify', () => {
+  it('brings a canary through the whole relay and back, as often as it is asked for', async () => {
+    for (let count = 0; count < 2; count++) {
+      const { exit, result } = await run('verify', '--json');
+      expect(exit).toBe(0);
+      const { steps } = result as { steps: { step: string }[] };
+      expect(steps.map(({ step }) => step)).toEqual(['accepted', 'opened', 'answered', 'shown as opened']);
+    }
+  });
+
+  it('fails with exit code 4 where the canary does not arrive in time', async () => {
+    await run('suspend', 'zz-test-agency');
+    const { exit, text } = await run('verify', '--timeout', '1');
+    expect([exit, text]).toEqual([4, expect.stringContaining('has not come to the test agency in time')]);
+    await run('resume', 'zz-test-agency');
+    await relay.sweepNow();
+    expect((await run('verify')).exit).toBe(0);
+  });
+
+  it('refuses an agency that takes real referrals', async () => {
+    const { exit, text } = await run('verify', '--agency', `${relay.profilesDir}/${AGENCY}`);
+    expect([exit, text]).toEqual([3, expect.stringContaining('takes real referrals')]);
+  });
+});
+
+describe('the audit', () => {
+  it('notes who ordered what and when, also what was refused, and is never changed', async () => {
+    const before = await run('redrive', 'gb-typo');
+    expect(before.text).toMatch(/audit: \S+ local user \S+: redrive gb-typo: unknown-agency \(exit 3\)/);
+    const { exit, text } = await run('audit');
+    expect(exit).toBe(0);
+    expect(text).toMatch(/redrive gb-typo: begun\n.*redrive gb-typo: unknown-agency \(exit 3\)\n/);
+    expect(text).toMatch(/suspend de-kinderwacht \(a drill\): suspended \(exit 0\)/);
+    expect((await run('audit', '1999-01')).text).not.toContain('redrive');
+    expect((await run('audit', 'yesterday')).exit).toBe(2);
+  });
+
+  it('holds two entries for every command, under the month', async () => {
+    const { Items = [] } = await relay.clients.dynamodb.send(
+      new ScanCommand({
+        TableName: ledgerTable(relay.stage),
+        FilterExpression: 'begins_with(pk, :audit)',
+        ExpressionAttributeValues: { ':audit': { S: 'audit#' } },
+      }),
+    );
+    const entries = Items.map((item) => unmarshall(item));
+    expect(entries.every(({ pk, at }) => pk === `audit#${String(at).slice(0, 7)}`)).toBe(true);
+    const phases = Map.groupBy(entries, ({ run: id }) => String(id));
+    for (const [, group] of phases) {
+      expect(group.map(({ phase }) => String(phase))).toEqual(['begun', 'ended']);
+    }
+    expect(phases.size).toBeGreaterThan(30);
+  });
+
+  it('stands before the deed: what cannot be noted is not done', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'referral-relay-operator-'));
+    const file = JSON.parse(await readFile(join(relay.dataDir, 'operator.json'), 'utf8')) as OperatorFile;
+    const endpoints = { ...file.endpoints, dynamodb: 'http://127.0.0.1:9' };
+    const registry = join(relay.dataDir, 'registry');
+    await writeFile(join(dataDir, 'operator.json'), JSON.stringify({ ...file, registry, endpoints }));
+    const before = swept();
+    const { exit, text } = await ops({ dataDir }, 'sweep');
+    expect([exit, text]).toEqual([4, expect.stringContaining('AWS did not serve the stage "local"')]);
+    expect(swept()).toBe(before);
+    await removeFolder(dataDir);
+  });
+});
+
+describe('a command that is not understood', () => {
+  it.each([
+    ['no such command', ['resurrect']],
+    ['nothing to suspend', ['suspend']],
+    ['a stage besides a relay on this machine', ['status', '--stage', 'prod']],
+    ['a timeout that is none', ['verify', '--timeout', 'long']],
+    ['a reason that is too long', ['suspend', AGENCY, '--reason', 'x'.repeat(201)]],
+  ])('ends with exit code 2: %s', async (_title, args) => {
+    expect((await run(...args)).exit).toBe(2);
+  });
+
+  it('says what to do where there is no relay', async () => {
+    const { exit, text } = await ops({ dataDir: registryDir }, 'status');
+    expect([exit, text]).toEqual([2, expect.stringContaining('npm start')]);
+  });
+});

@@ -1,4 +1,4 @@
-import { agencyAlias, functionName, intakeAlias, roleName } from '../core/names.ts';
+import { agencyAlias, functionName, intakeAlias, roleName, stackName } from '../core/names.ts';
 
 /*
  * What keeps the administrators of the relay's account from reading: a service control policy, attached to that account
@@ -7,7 +7,7 @@ import { agencyAlias, functionName, intakeAlias, roleName } from '../core/names.
  *
  * With it, whoever changes a role, `deliver`, a way in, or the policy of a key has to be the break-glass role, whose use
  * the other party allows case by case; the role must exist before the policy is attached. That covers every deployment
- * of the core and the service stack and of agencies with a role here (`npx cdk deploy --role-arn <the role>`).
+ * of a stack (docs/operations/deploying.md).
  * What is left: he may still write to the ledger, and so have a referral sent to an agency that it was not meant for;
  * only with that agency's help would he read it. Keys that partners bring lie in their accounts, under their own rules.
  *
@@ -24,7 +24,7 @@ interface ControlStatement {
   Condition?: Record<string, Record<string, string | string[]>>;
 }
 
-/** Characters of a service control policy, white space not counted (Organizations quotas). */
+/** Characters of a service control policy; saved by anything but the console, white space counts (Organizations quotas). */
 export const CONTROL_POLICY_CHARACTERS = 5120;
 
 const CHANGE_ROLE = [
@@ -104,6 +104,23 @@ export function serviceControlPolicy(partition = 'aws'): { Version: '2012-10-17'
         Action: ['lambda:UpdateAlias'],
         Resource: [deliver, `${deliver}:*`],
         Condition: but(breakGlass, role(roleName('*', 'codedeploy'))),
+      },
+      {
+        // A stack once deployed with a role keeps it, and lends it to whoever may update the stack, PassRole or not
+        // (CloudFormation, "Service role"): the break-glass role would be anybody's.
+        Sid: 'StacksStayAsTheyAre',
+        Effect: 'Deny',
+        Action: [
+          'cloudformation:CreateChangeSet',
+          'cloudformation:CreateStack',
+          'cloudformation:DeleteStack',
+          'cloudformation:ExecuteChangeSet',
+          'cloudformation:RollbackStack',
+          'cloudformation:UpdateStack',
+          'cloudformation:UpdateTerminationProtection',
+        ],
+        Resource: `arn:${partition}:cloudformation:*:*:stack/${stackName('*', '*')}/*`,
+        Condition: but(breakGlass),
       },
       {
         Sid: 'WaysInStayAsTheyAre',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { agencyAlias, functionName, intakeAlias, roleName } from '../../core/names.ts';
+import { agencyAlias, functionName, intakeAlias, roleName, stackName } from '../../core/names.ts';
 import { BREAK_GLASS_ROLE, CONTROL_POLICY_CHARACTERS, serviceControlPolicy } from '../../lib/service-control-policy.ts';
 import { CONTROL_POLICY_FILE, controlPolicyText } from '../../scripts/write-service-control-policy.ts';
 import { matchesPattern } from '../support/synthesized-policies.ts';
@@ -28,7 +28,7 @@ describe('the service control policy', () => {
 
   it('only denies, and fits', () => {
     expect(new Set(statements.map(({ Effect }) => Effect))).toEqual(new Set(['Deny']));
-    expect(JSON.stringify(serviceControlPolicy()).length).toBeLessThan(CONTROL_POLICY_CHARACTERS);
+    expect(controlPolicyText().length).toBeLessThan(CONTROL_POLICY_CHARACTERS);
     expect(new Set(statements.map(({ Sid }) => Sid)).size).toBe(statements.length);
   });
 
@@ -74,6 +74,18 @@ describe('the service control policy', () => {
       [...BREAK_GLASS, 'arn:aws:iam::*:role/referral-relay-*-codedeploy'],
     ]);
   });
+
+  it.each(['CreateChangeSet', 'ExecuteChangeSet', 'UpdateStack', 'DeleteStack'])(
+    'keeps the stacks, which lend the role they were deployed with, from %s',
+    (action) => {
+      const stack = (name: string): string =>
+        `arn:aws:cloudformation:eu-west-2:111122223333:stack/${name}/00000000-0000-4000-8000-000000000000`;
+      for (const part of ['core', 'service', 'gb-lantern']) {
+        expect(exempt(`cloudformation:${action}`, stack(stackName('prod', part)))).toEqual([BREAK_GLASS]);
+      }
+      expect(about(`cloudformation:${action}`, stack('CDKToolkit'))).toEqual([]);
+    },
+  );
 
   it('keeps the authority whose certificates an agency signs in with', () => {
     const anchor = 'arn:aws:rolesanywhere:eu-west-2:111122223333:trust-anchor/00000000-0000-4000-8000-000000000000';

@@ -18,6 +18,8 @@ const exempt = (action: string, resource: string): string[][] =>
 
 const role = (name: string): string => `arn:aws:iam::111122223333:role/${name}`;
 const lambda = (name: string): string => `arn:aws:lambda:eu-west-2:111122223333:function:${name}`;
+const stack = (name: string): string =>
+  `arn:aws:cloudformation:eu-west-2:111122223333:stack/${name}/00000000-0000-4000-8000-000000000000`;
 const KEY = 'arn:aws:kms:eu-west-2:111122223333:key/00000000-0000-4000-8000-000000000000';
 const BREAK_GLASS = [`arn:aws:iam::*:role/${BREAK_GLASS_ROLE}`];
 
@@ -78,8 +80,6 @@ describe('the service control policy', () => {
   it.each(['CreateChangeSet', 'ExecuteChangeSet', 'UpdateStack', 'DeleteStack'])(
     'keeps the stacks, which lend the role they were deployed with, from %s',
     (action) => {
-      const stack = (name: string): string =>
-        `arn:aws:cloudformation:eu-west-2:111122223333:stack/${name}/00000000-0000-4000-8000-000000000000`;
       for (const part of ['core', 'service', 'gb-lantern']) {
         expect(exempt(`cloudformation:${action}`, stack(stackName('prod', part)))).toEqual([BREAK_GLASS]);
       }

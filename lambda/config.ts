@@ -56,9 +56,9 @@ const behindApi = {
   ),
 };
 
-/** What the name of an agency's page topic is appended to. Without it, nobody is paged. */
+/** What the name of an agency's page topic is appended to. */
 const paging = {
-  topicArnBase: z.optional(variable(/^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:$/, 'must be the start of an ARN of SNS')),
+  topicArnBase: variable(/^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:$/, 'must be the start of an ARN of SNS'),
 };
 
 const SCHEMAS = {
@@ -88,8 +88,8 @@ const POINTERS = {
   CUSTODY_DAYS: '/retention/custody',
 } as const;
 
-/** The variables that may be left out: for how many whole days content and facts are kept, and where pages go. */
-export const OPTIONAL_VARIABLES: readonly string[] = ['CONTENT_DAYS', 'CUSTODY_DAYS', 'TOPIC_ARN_BASE'];
+/** The variables that may be left out: whole days, for how long content and facts are kept. */
+export const OPTIONAL_VARIABLES: readonly string[] = ['CONTENT_DAYS', 'CUSTODY_DAYS'];
 
 /** Every variable that a function reads, {@link OPTIONAL_VARIABLES} included. `AWS_REGION` is set by Lambda itself. */
 export const VARIABLES: Readonly<Record<FunctionName, readonly string[]>> = {

@@ -12,8 +12,7 @@ const config = readConfig('sweep', process.env);
 const { stage, region, queueUrlBase: urlBase, topicArnBase: arnBase } = config;
 const base = createBase('sweep', config);
 const queues = createQueues({ client: createQueueClient({ region }), stage, urlBase, telemetry: base.telemetry });
-const pages =
-  arnBase === undefined ? undefined : createPages({ client: createTopicClient({ region }), stage, arnBase });
+const pages = createPages({ client: createTopicClient({ region }), stage, arnBase });
 
 /** Time left for what has been begun when the deadline comes, in milliseconds. */
 const MARGIN = 10_000;

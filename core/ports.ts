@@ -55,7 +55,16 @@ export interface Ledger {
    * one small item for every call of the API and every attempt at a delivery.
    */
   isSuspended(partner: string): Promise<boolean>;
+
+  /**
+   * Takes one from a hotline's bucket, which holds `perMinute` and fills up within a minute; `false`, without effect, if
+   * it is empty at `now` (milliseconds since 1970). Each hotline has a bucket for each class.
+   */
+  take(hotline: string, bucket: Bucket, perMinute: number, now: number): Promise<boolean>;
 }
+
+/** Submissions that are counted together. */
+export type Bucket = 'immediate' | 'other';
 
 /** "Look after this referral", or, with `agency`, "make this attempt at this route"; stale attempts have no effect. */
 export interface DispatchMessage extends ReferralName {

@@ -60,6 +60,15 @@ export const Hotline = z.strictObject({
   ...partner,
   /** RSA_4096 keys of this hotline alone. Without `retiredAt` a key is accepted; the highest such generation is current. */
   intakeKeys: KmsKeyRecords,
+  limits: z.optional(
+    z.strictObject({
+      /**
+       * Further submissions are answered `429 slow-down`. `immediate` ones are counted apart, up to the same number. The
+       * largest is what one item of the table can count.
+       */
+      submissionsPerMinute: z.int().check(z.minimum(1), z.maximum(60_000)),
+    }),
+  ),
 });
 export type Hotline = z.infer<typeof Hotline>;
 

@@ -11,8 +11,17 @@ import {
 import type { LedgerRow } from '../core/ledger.ts';
 import { DUE_INDEX } from '../core/names.ts';
 import type { Ledger, Telemetry } from '../core/ports.ts';
-import { toTimestamp } from '../core/time.ts';
-import { fromItem, LedgerItemError, NAMES, partitionKey, suspensionKey, toItem, toRecord } from './ledger-items.ts';
+import { MINUTE, toTimestamp } from '../core/time.ts';
+import {
+  bucketKey,
+  fromItem,
+  LedgerItemError,
+  NAMES,
+  partitionKey,
+  suspensionKey,
+  toItem,
+  toRecord,
+} from './ledger-items.ts';
 
 /*
  * The ledger in one DynamoDB table. Each call is one request to one item, but for reads, which follow the pages of
@@ -146,6 +155,30 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
         }),
       );
       return Item !== undefined;
+    },
+
+    /**
+     * The item holds no count but the moment when the bucket will be full again, which each take moves on; so nothing
+     * has to be reset or removed, and one write does in a bucket that is full.
+     */
+    async take(hotline, bucket, perMinute, now) {
+      const step = MINUTE / perMinute;
+      const move = (from: string, condition: string, values: Record<string, number>): Promise<boolean> =>
+        unlessRefused(
+          client.send(
+            new UpdateCommand({
+              TableName: table,
+              Key: bucketKey(hotline, bucket),
+              UpdateExpression: `SET fullAt = ${from} + :step`,
+              ConditionExpression: condition,
+              ExpressionAttributeValues: { ':now': now, ':step': step, ...values },
+            }),
+          ),
+        );
+      return (
+        (await move(':now', 'attribute_not_exists(fullAt) OR fullAt <= :now', {})) ||
+        (await move('fullAt', 'fullAt BETWEEN :now AND :last', { ':last': now + MINUTE - step / 2 }))
+      );
     },
   };
 }

@@ -7,7 +7,7 @@ import type { IntakeKey, Relay } from '../ports.ts';
 import { acceptedIntakeKeys, type Hotline } from '../registry.ts';
 import { canonicalRouting, planRoutes, routingKey } from '../routing.ts';
 import { inspectSealed } from '../sealed.ts';
-import { toTimestamp } from '../time.ts';
+import { MINUTE, SECOND, toTimestamp } from '../time.ts';
 import { dispatchPlacing } from './dispatch.ts';
 
 type Parts = Pick<Relay, 'ledger' | 'queues' | 'keys' | 'registry' | 'clock' | 'telemetry'>;
@@ -16,13 +16,14 @@ type Parts = Pick<Relay, 'ledger' | 'queues' | 'keys' | 'registry' | 'clock' | '
  * Accepts a sealed referral (protocol section 3) and opens nothing. The acceptance is one conditional write; the outbox
  * before it makes sure that somebody places the referral even if this process ends right after.
  * @throws {RelayError} `invalid-envelope`, `id-conflict`, `malformed` (an id out of time), `wrong-intake-key`,
- *   `no-route`; nothing is stored then
+ *   `no-route`, `slow-down`; nothing is stored then
  */
 export async function submitReferral(relay: Parts, hotline: Hotline, submission: Submission): Promise<Acceptance> {
   const { ledger, clock } = relay;
   const sealed = inspectSealed(submission.sealed);
   const name = { hotline: hotline.id, id: submission.id };
   const now = clock.now();
+  await keepLimit(relay, hotline, submission, now);
 
   const known = await answerKnown(relay, name, submission, sealed.hash);
   if (known) return known;
@@ -64,6 +65,20 @@ export async function submitReferral(relay: Parts, hotline: Hotline, submission:
   relay.telemetry.record('accepted', { ...name, urgency: row.urgency, routes: plan.routes.length });
   await dispatchPlacing(relay, row);
   return toAcceptance(row);
+}
+
+/**
+ * Counts a submission against the hotline's limit, before anything of it is looked up: a repetition costs the ledger as
+ * much as a new one. A count that cannot be kept is a ledger that cannot be written, and rejects as that does.
+ */
+async function keepLimit({ ledger }: Parts, hotline: Hotline, { urgency }: Submission, now: number): Promise<void> {
+  const perMinute = hotline.limits?.submissionsPerMinute;
+  if (perMinute === undefined) return;
+  const bucket = urgency === 'immediate' ? urgency : 'other';
+  if (await ledger.take(hotline.id, bucket, perMinute, now)) return;
+  throw new RelayError('slow-down', `Submit at most ${perMinute} a minute, and send this one again later.`, {
+    retryAfter: Math.ceil(MINUTE / SECOND / perMinute),
+  });
 }
 
 /** The same `202` to the same submission, a conflict to any other, nothing if there was none. */

@@ -13,6 +13,7 @@ import { makePartnerId } from '../support/rows.ts';
 import { closeContract } from './contract.ts';
 import { describeKeys, type KeysBackend } from './keys.contract.ts';
 import { describeLedger } from './ledger.contract.ts';
+import { describeLimits } from './limits.contract.ts';
 import { describeQueues, type QueuesBackend } from './queues.contract.ts';
 import { describeSuspensions } from './suspensions.contract.ts';
 
@@ -34,6 +35,7 @@ describe('the doubles', () => {
       suspend: async (partner) => memory.suspended.add(partner),
       resume: async (partner) => memory.suspended.delete(partner),
     })),
+    describeLimits(() => ledger),
     describeQueues(() => queues),
     describeKeys(() => keys),
   ]);

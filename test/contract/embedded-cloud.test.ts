@@ -41,6 +41,7 @@ import { makePartnerId } from '../support/rows.ts';
 import { closeContract } from './contract.ts';
 import { describeKeys, type KeysBackend } from './keys.contract.ts';
 import { describeLedger } from './ledger.contract.ts';
+import { describeLimits } from './limits.contract.ts';
 import { describeQueues, type QueuesBackend } from './queues.contract.ts';
 import { describeSuspensions, type SuspensionsBackend } from './suspensions.contract.ts';
 
@@ -85,6 +86,7 @@ describe('the ports over the AWS SDK', () => {
   closeContract('the embedded cloud', [
     describeLedger(() => ledger),
     describeSuspensions(() => suspensions),
+    describeLimits(() => ledger),
     describeQueues(() => queues),
     describeKeys(() => keys),
   ]);

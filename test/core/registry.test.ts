@@ -28,6 +28,7 @@ const privatePem = (): string =>
 const authority = createAuthority('Wacht Root');
 const ANYWHERE = '/rolesAnywhere';
 const page = (to: string) => ({ ...contact, page: to });
+const limited = (submissionsPerMinute: number): Members => hotline({ limits: { submissionsPerMinute } });
 const anywhere = (more: Members = {}): Members =>
   agency({
     rolesAnywhere: { certificateAuthority: authority.certificate, commonName: 'relay.wacht.example', ...more },
@@ -136,6 +137,13 @@ describe('look-ups', () => {
   });
 });
 
+describe('the limit of a hotline', () => {
+  it('may be left out, or be a number of submissions a minute', () => {
+    expect(one(load(hotline()).hotlines).limits).toBeUndefined();
+    expect(one(load(limited(600)).hotlines).limits).toEqual({ submissionsPerMinute: 600 });
+  });
+});
+
 describe('access of an agency', () => {
   it.each(['on-call@wacht.example', 'https://pager.wacht.example/hook?team=1'])('may page %s', (to) => {
     expect(one(load(agency({ contact: page(to) })).agencies).contact.page).toBe(to);
@@ -180,6 +188,11 @@ describe('what is wrong within a file is refused, with file and field', () => {
     ['no kind', { ...hotline(), kind: undefined }, '/kind', /must be "hotline" or "agency"/],
     ['another kind', hotline({ kind: 'police' }), '/kind', /must be "hotline" or "agency"/],
     ['no name', { ...hotline(), name: undefined }, '/name', /is missing/],
+    ['a limit of nothing', limited(0), '/limits/submissionsPerMinute', /at least 1/],
+    ['a limit that is a fraction', limited(1.5), '/limits/submissionsPerMinute', /of type int/],
+    ['a limit that no item can count', limited(60_001), '/limits/submissionsPerMinute', /at most 60000/],
+    ['a limit without a number', hotline({ limits: {} }), '/limits/submissionsPerMinute', /is missing/],
+    ['a limit for an agency', agency({ limits: { submissionsPerMinute: 1 } }), '/limits', /not a member/],
     ['an empty name', hotline({ name: '' }), '/name', /at least 1 characters/],
     ['no e-mail address', hotline({ contact: { email: 'nobody' } }), '/contact/email', /e-mail/],
     ['no intake key', hotline({ intakeKeys: [] }), '/intakeKeys', /at least one key/],

@@ -1,7 +1,7 @@
 import type { ReferralName } from '../../core/ids.ts';
 import { type LedgerRow, type ReferralRecord, sortKey } from '../../core/ledger.ts';
 import type { Ledger } from '../../core/ports.ts';
-import { toTimestamp } from '../../core/time.ts';
+import { MINUTE, toTimestamp } from '../../core/time.ts';
 import { DueIndex } from './due-index.ts';
 import { type Invocation, ServiceError } from './faults.ts';
 
@@ -15,6 +15,8 @@ const ITEM_BYTES = 400 * 1024;
 export class MemoryLedger {
   readonly #partitions = new Map<string, Map<string, LedgerRow>>();
   readonly #index = new DueIndex();
+  /** When each hotline's bucket will be full again. */
+  readonly #buckets = new Map<string, number>();
   /** Partners that the operator has suspended. */
   readonly suspended = new Set<string>();
 
@@ -47,6 +49,14 @@ export class MemoryLedger {
         invocation.call('ledger.due', (fault) =>
           this.#index.read(lane, toTimestamp(until), limit, fault === 'stale').map((row) => copy(withoutContent(row))),
         ),
+      take: (hotline, bucket, perMinute, now) =>
+        invocation.call('ledger.take', () => {
+          const [key, step] = [`${hotline} ${bucket}`, MINUTE / perMinute];
+          const fullAt = Math.max(this.#buckets.get(key) ?? 0, now);
+          if (fullAt > now + MINUTE - step / 2) return false;
+          this.#buckets.set(key, fullAt + step);
+          return true;
+        }),
       isSuspended: (partner) => invocation.call('ledger.isSuspended', () => this.suspended.has(partner)),
     };
   }

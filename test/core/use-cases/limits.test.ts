@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { RelayError } from '../../../core/errors.ts';
+import type { Hotline } from '../../../core/registry.ts';
+import type { Urgency } from '../../../core/schema.ts';
+import { MINUTE } from '../../../core/time.ts';
+import { submitReferral } from '../../../core/use-cases/submit.ts';
+import { faultAt, Invocation } from '../../doubles/faults.ts';
+import { type HotlineId, World } from '../../support/world.ts';
+
+/* How much a hotline may submit (docs/adr/014). */
+
+const GB = 'gb-hotline';
+const DE = { suspect: ['DE'], victim: [] };
+
+const limited = (world: World, id: HotlineId, submissionsPerMinute: number): Hotline => ({
+  ...world.hotline(id),
+  limits: { submissionsPerMinute },
+});
+
+/** What becomes of a new referral, or of `again`. */
+async function submit(world: World, hotline: Hotline, urgency: Urgency, again?: { id: string }): Promise<string> {
+  const { submission } = await world.seal(hotline.id as HotlineId, DE, { urgency, ...again });
+  return outcome(submitReferral(world.relay(), hotline, submission));
+}
+
+const outcome = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'accepted',
+    (error: unknown) => (error instanceof RelayError ? `${error.code} after ${error.retryAfter} s` : String(error)),
+  );
+
+describe('a hotline with a limit', () => {
+  it('is refused beyond it, told when to come back, and taken then', async () => {
+    const world = new World();
+    const hotline = limited(world, GB, 4);
+    const results = [];
+    for (let count = 0; count < 5; count++) results.push(await submit(world, hotline, 'routine'));
+    expect(results).toEqual(['accepted', 'accepted', 'accepted', 'accepted', 'slow-down after 15 s']);
+    expect(world.ledger.names()).toHaveLength(4);
+    world.clock.advance(MINUTE / 4);
+    expect(await submit(world, hotline, 'high')).toBe('accepted');
+  });
+
+  it('still gets its immediate referrals through behind a heap of others', async () => {
+    const world = new World();
+    const hotline = limited(world, GB, 1);
+    expect(await submit(world, hotline, 'routine')).toBe('accepted');
+    expect(await submit(world, hotline, 'high')).toBe('slow-down after 60 s');
+    expect(await submit(world, hotline, 'immediate')).toBe('accepted');
+    expect(await submit(world, hotline, 'immediate')).toBe('slow-down after 60 s');
+  });
+
+  it('is counted by repetitions too, which cost the ledger as much, and answered as before once there is room', async () => {
+    const world = new World();
+    const hotline = limited(world, GB, 1);
+    const { submission } = await world.seal(GB, DE);
+    const first = await submitReferral(world.relay(), hotline, submission);
+    expect(await outcome(submitReferral(world.relay(), hotline, submission))).toBe('slow-down after 60 s');
+    world.clock.advance(MINUTE);
+    expect(await submitReferral(world.relay(), hotline, submission)).toEqual(first);
+  });
+
+  it('costs no other hotline anything', async () => {
+    const world = new World();
+    const [flooding, quiet] = [limited(world, GB, 1), limited(world, 'us-hotline', 1)];
+    await submit(world, flooding, 'routine');
+    expect(await submit(world, flooding, 'routine')).toBe('slow-down after 60 s');
+    expect(await submit(world, quiet, 'routine')).toBe('accepted');
+  });
+
+  it('is not counted for what is malformed: it was never looked up', async () => {
+    const world = new World();
+    const hotline = limited(world, GB, 1);
+    const { submission } = await world.seal(GB, DE);
+    const work = submitReferral(world.relay(), hotline, { ...submission, sealed: 'not sealed' });
+    expect(await outcome(work)).toContain('invalid-envelope');
+    expect(await outcome(submitReferral(world.relay(), hotline, submission))).toBe('accepted');
+  });
+
+  it.each(['throttle', 'lose-request', 'lose-answer'] as const)(
+    'is not taken in where it could not be counted (%s), and nothing is stored',
+    async (fault) => {
+      const world = new World();
+      const { submission } = await world.seal(GB, DE);
+      const invocation = new Invocation(faultAt(0, fault));
+      const ending = await invocation.run(() =>
+        submitReferral(world.relay(invocation), limited(world, GB, 9), submission),
+      );
+      expect(ending.outcome).toBe('failed');
+      expect(invocation.points).toEqual(['ledger.take']);
+      expect(world.ledger.names()).toEqual([]);
+    },
+  );
+});
+
+describe('a hotline without a limit', () => {
+  it('is not counted at all', async () => {
+    const world = new World();
+    const { submission } = await world.seal(GB, DE);
+    const invocation = new Invocation();
+    await submitReferral(world.relay(invocation), world.hotline(GB), submission);
+    expect(invocation.points).not.toContain('ledger.take');
+  });
+});

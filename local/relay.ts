@@ -14,7 +14,7 @@ import { type Functions, startFunctions } from './functions.ts';
 import { startGateway } from './gateway.ts';
 import { startLambdaApi } from './lambda.ts';
 import { writeOperatorFile } from './operator-file.ts';
-import { deployedPolicy, type Kms, startKms } from './kms/kms.ts';
+import { type Authorize, deployedPolicy, type Kms, startKms } from './kms/kms.ts';
 import { addSigningKeys, writeProfiles, writeRegistry } from './partners.ts';
 import {
   administratorOf,
@@ -47,8 +47,14 @@ export interface LocalRelayOptions {
   /** Days that content and facts are kept; default as deployed. */
   contentDays?: number;
   custodyDays?: number;
+  /** Who may use which key; default: what the deployed policies say, from a table. */
+  authorize?: Authorize;
   /** Folder of the handlers; default `lambda/`. */
   handlersDir?: URL;
+  /** Stands between the functions and their cloud, to inject faults: answers with the endpoints that they get instead. */
+  interpose?: (endpoints: Cloud['endpoints']) => Promise<Cloud['endpoints']>;
+  /** Where the functions find the cloud: for what is to stand between them and the emulators. Default: the emulators. */
+  seenByFunctions?: (endpoints: Cloud['endpoints']) => Promise<Cloud['endpoints']>;
   /** Gets every log line of the functions and of what surrounds them; default `relay.log` in `dataDir`, if it is given. */
   log?: (source: string, line: string) => void;
   /** Told what is being done while the relay starts, a sentence each. */
@@ -79,6 +85,8 @@ export interface LocalRelay {
   queueUrl: (name: string) => string;
   /** Runs a sweep to its end. */
   sweepNow: () => Promise<void>;
+  /** Ends the process of a function without warning; what it was doing fails, and it starts again. */
+  crash: (name: FunctionName) => Promise<void>;
   /** Resolves when every port is free and everything is on disk. Idempotent. */
   close: () => Promise<void>;
 }
@@ -145,7 +153,8 @@ async function start(
   const kms = await startKms({
     region: REGION,
     callers: listCallers(stage, signing),
-    authorize: deployedPolicy({ stage, account: RELAY_ACCOUNT, principals: foreignPrincipals(signing) }),
+    authorize:
+      options.authorize ?? deployedPolicy({ stage, account: RELAY_ACCOUNT, principals: foreignPrincipals(signing) }),
     ...(kmsDir !== undefined && { dataDir: kmsDir }),
     clock: Date.now,
     onFault: (fault) => log('kms', fault instanceof Error ? fault.message : 'unknown fault'),
@@ -157,9 +166,10 @@ async function start(
   const registry = await writeRegistry(signing, keyArns, registryDir);
 
   announce('Starting the functions');
+  const seen: Cloud = options.interpose ? { ...cloud, endpoints: await options.interpose(endpoints) } : cloud;
   const started = await startFunctions({
     handlersDir: options.handlersDir ?? HANDLERS,
-    environment: (name) => environmentOf(name, { cloud, authority: gateway.authority, registryDir, options }),
+    environment: (name) => environmentOf(name, { cloud: seen, authority: gateway.authority, registryDir, options }),
     log,
   });
   functions.resolve(started);
@@ -232,6 +242,7 @@ async function start(
     },
     queueUrl: (name) => queueUrl(endpoints.sqs, name),
     sweepNow: schedule.runNow,
+    crash: started.crash,
   };
 }
 

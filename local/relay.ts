@@ -53,8 +53,6 @@ export interface LocalRelayOptions {
   handlersDir?: URL;
   /** Stands between the functions and their cloud, to inject faults: answers with the endpoints that they get instead. */
   interpose?: (endpoints: Cloud['endpoints']) => Promise<Cloud['endpoints']>;
-  /** Where the functions find the cloud: for what is to stand between them and the emulators. Default: the emulators. */
-  seenByFunctions?: (endpoints: Cloud['endpoints']) => Promise<Cloud['endpoints']>;
   /** Gets every log line of the functions and of what surrounds them; default `relay.log` in `dataDir`, if it is given. */
   log?: (source: string, line: string) => void;
   /** Told what is being done while the relay starts, a sentence each. */

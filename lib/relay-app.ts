@@ -1,5 +1,6 @@
 import { Annotations, App } from 'aws-cdk-lib';
 import FEATURE_FLAGS from 'aws-cdk-lib/recommended-feature-flags.json' with { type: 'json' };
+import { roleName } from '../core/names.ts';
 import type { Registry } from '../core/registry.ts';
 import { AgencyStack } from './agency-stack.ts';
 import type { Bundles } from './bundle.ts';
@@ -28,7 +29,11 @@ export interface RelayAppProps {
  */
 export function createRelayApp({ stage, settings, registry, bundles, outdir }: RelayAppProps): App {
   const place = placeOf(stage, settings);
-  const faults = [...misplacedKeys(place, registry), ...checkOwnKeys(place, registry)];
+  const faults = [
+    ...misplacedKeys(place, registry),
+    ...misplacedPrincipals(place, registry),
+    ...checkOwnKeys(place, registry),
+  ];
   if (faults.length > 0) throw new StageError(`registry/${stage}/ cannot be deployed:\n  ${faults.join('\n  ')}`);
 
   const app = new App({
@@ -72,3 +77,16 @@ export function misplacedKeys({ region }: Place, registry: Registry): string[] {
       .map((arn) => `${partner.id}.json: the key ${arn} must be in ${region}, the Region of this stage.`),
   );
 }
+
+/**
+ * A principal in the relay's own account goes by the name that the service control policy protects; any other there could
+ * be taken over by the account's administrators.
+ */
+export const misplacedPrincipals = (place: Place, registry: Registry): string[] =>
+  [...registry.agencies.values()]
+    .filter(({ principal }) => principal !== undefined && parseArn(principal).account === place.account)
+    .map(
+      ({ id, principal }) =>
+        `${id}.json: the principal ${principal} is in the relay's own account. Leave "principal" out and name that role ` +
+        `${roleName(place.stage, id)}.`,
+    );

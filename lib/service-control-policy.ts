@@ -5,9 +5,9 @@ import { agencyAlias, functionName, intakeAlias, roleName, stackName } from '../
  * by somebody else, whose organisation it belongs to. Without it they could change the policy of a partner's key, or
  * make themselves `deliver`, or an agency, and would only be seen doing it.
  *
- * With it, whoever changes a role, `deliver`, a way in, or the policy of a key has to be the break-glass role, whose use
- * the other party allows case by case; the role must exist before the policy is attached. That covers every deployment
- * of a stack (docs/operations/deploying.md).
+ * With it, whoever changes a role, `deliver`, a way in, the policy of a key, or what a deployment is made from, and
+ * whoever gives a key its name, has to be the break-glass role, whose use the other party allows case by case; the role
+ * must exist before the policy is attached. That covers every deployment of a stack (docs/operations/deploying.md).
  * What is left: he may still write to the ledger, and so have a referral sent to an agency that it was not meant for;
  * only with that agency's help would he read it. Keys that partners bring lie in their accounts, under their own rules.
  *
@@ -66,10 +66,10 @@ export function serviceControlPolicy(partition = 'aws'): { Version: '2012-10-17'
         Condition: { 'ForAnyValue:StringLike': { 'kms:ResourceAliases': aliases }, ...but(breakGlass) },
       },
       {
-        // A key without its alias would no longer be known for a partner's, here or to `deliver`.
+        // By its alias a key is known for a partner's, here and to `deliver`: none may lose it, and no other come by it.
         Sid: 'KeysKeepTheirNames',
         Effect: 'Deny',
-        Action: ['kms:DeleteAlias', 'kms:UpdateAlias'],
+        Action: ['kms:CreateAlias', 'kms:DeleteAlias', 'kms:UpdateAlias'],
         Resource: aliases.map((alias) => `arn:${partition}:kms:*:*:${alias}`),
         Condition: but(breakGlass),
       },
@@ -120,6 +120,21 @@ export function serviceControlPolicy(partition = 'aws'): { Version: '2012-10-17'
           'cloudformation:UpdateTerminationProtection',
         ],
         Resource: `arn:${partition}:cloudformation:*:*:stack/${stackName('*', '*')}/*`,
+        Condition: but(breakGlass),
+      },
+      {
+        // CloudFormation takes templates and code from the bucket of CDK's bootstrap, and CDK does not put there what
+        // seems to be there already: whoever can write there decides what the break-glass role deploys.
+        Sid: 'DeploymentsStayAsTheyWereMade',
+        Effect: 'Deny',
+        Action: [
+          's3:DeleteBucket',
+          's3:PutBucketAcl',
+          's3:PutBucketOwnershipControls',
+          's3:PutBucketPolicy',
+          's3:PutObject',
+        ],
+        Resource: [`arn:${partition}:s3:::cdk-*-assets-*`],
         Condition: but(breakGlass),
       },
       {

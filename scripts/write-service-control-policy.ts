@@ -8,6 +8,11 @@ import { serviceControlPolicy } from '../lib/service-control-policy.ts';
 
 export const CONTROL_POLICY_FILE = new URL('../deploy/service-control-policy.json', import.meta.url);
 
-export const controlPolicyText = (): string => `${JSON.stringify(serviceControlPolicy(), null, 2)}\n`;
+/** A statement a line: AWS counts the white space of what its command line is given. */
+export function controlPolicyText(): string {
+  const { Version, Statement } = serviceControlPolicy();
+  const statements = Statement.map((statement) => `  ${JSON.stringify(statement)}`).join(',\n');
+  return `{"Version":${JSON.stringify(Version)},"Statement":[\n${statements}\n]}\n`;
+}
 
 if (import.meta.main) await writeFile(CONTROL_POLICY_FILE, controlPolicyText());

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadRegistry } from '../../core/registry.ts';
 import { checkOwnKeys } from '../../lib/own-keys.ts';
 import { placeOf } from '../../lib/place.ts';
-import { misplacedKeys, withoutAccess } from '../../lib/relay-app.ts';
+import { misplacedKeys, misplacedPrincipals, withoutAccess } from '../../lib/relay-app.ts';
 import { generateRegistryFiles } from '../support/generated-registry.ts';
 import { ACCOUNT, REGION } from '../support/synthesized-stage.ts';
 
@@ -35,6 +35,20 @@ describe('keys that partners bring', () => {
   it('are refused where the roles could not name them all', () => {
     const faults = checkOwnKeys(place, withOwnKeys(60));
     expect(faults.join(' ')).toMatch(/The role of deliver .* IAM allows 10240/);
+  });
+});
+
+describe('principals of agencies', () => {
+  it('are not taken from the account of the relay, but under the name that is protected there', () => {
+    const registry = loadRegistry(generateRegistryFiles({ hotlines: 0, agencies: 3 }));
+    const principal = [...registry.agencies.values()].flatMap(({ principal }) => principal ?? [])[0] ?? '';
+    const [, , , , account = ''] = principal.split(':');
+    expect(misplacedPrincipals(place, registry)).toEqual([]);
+    expect(misplacedPrincipals({ ...place, account }, registry)).toEqual([
+      expect.stringMatching(
+        /agency-2\.json: the principal .* Leave "principal" out .* referral-relay-prod-\w+-agency-2\./,
+      ),
+    ]);
   });
 });
 

@@ -50,7 +50,9 @@ describe('the service control policy', () => {
 
   it('keeps the aliases by which it knows those keys', () => {
     const alias = `arn:aws:kms:eu-west-2:111122223333:${agencyAlias('prod', 'gb-nca', 1)}`;
-    for (const action of ['kms:DeleteAlias', 'kms:UpdateAlias']) expect(exempt(action, alias)).toEqual([BREAK_GLASS]);
+    for (const action of ['kms:CreateAlias', 'kms:DeleteAlias', 'kms:UpdateAlias']) {
+      expect(exempt(action, alias)).toEqual([BREAK_GLASS]);
+    }
   });
 
   it.each(['iam:PassRole', 'iam:PutRolePolicy', 'iam:UpdateAssumeRolePolicy', 'iam:DeleteRole', 'iam:CreateRole'])(
@@ -86,6 +88,12 @@ describe('the service control policy', () => {
       expect(about(`cloudformation:${action}`, stack('CDKToolkit'))).toEqual([]);
     },
   );
+
+  it('keeps templates and code from being exchanged before they are deployed', () => {
+    const object = 'arn:aws:s3:::cdk-hnb659fds-assets-111122223333-eu-west-2/0123.json';
+    expect(exempt('s3:PutObject', object)).toEqual([BREAK_GLASS]);
+    expect(exempt('s3:PutObject', 'arn:aws:s3:::somebody-elses/0123.json')).toEqual([]);
+  });
 
   it('keeps the authority whose certificates an agency signs in with', () => {
     const anchor = 'arn:aws:rolesanywhere:eu-west-2:111122223333:trust-anchor/00000000-0000-4000-8000-000000000000';

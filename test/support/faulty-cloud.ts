@@ -1,0 +1,89 @@
+import { createServer, type IncomingMessage, request as send, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/*
+ * Stands between the functions and the emulated services and refuses some of their requests, in AWS's own form (AWS JSON:
+ * `__type`, and the query-compatible header of SQS), as a service does that throttles.
+ */
+
+type Service = 'dynamodb' | 'sqs' | 'kms' | 'sns';
+export type Endpoints = Record<Service, string>;
+
+/** An error as the service names it, for requests of one operation, such as `PutItem`, whose body holds `about`. */
+export interface Refusal {
+  service: Service;
+  operation: string;
+  error: string;
+  about?: string;
+}
+
+export class FaultyCloud {
+  readonly #servers: Server[] = [];
+  #refusal: Refusal | undefined;
+  /** Opens a port for each service; to be given to the functions in place of `endpoints`. */
+  async open(endpoints: Endpoints): Promise<Endpoints> {
+    const [dynamodb, sqs, kms, sns] = await Promise.all(
+      (['dynamodb', 'sqs', 'kms', 'sns'] as const).map((service) => this.#listen(service, new URL(endpoints[service]))),
+    );
+    if (!dynamodb || !sqs || !kms || !sns) throw new Error('a port could not be opened');
+    return { dynamodb, sqs, kms, sns };
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#refusal = refusal;
+  }
+
+  relent(): void {
+    this.#refusal = undefined;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#servers.map((server) => {
+        const closed = new Promise((resolve) => server.close(resolve));
+        server.closeAllConnections();
+        return closed;
+      }),
+    );
+  }
+
+  async #listen(service: Service, target: URL): Promise<string> {
+    const server = createServer((request, response) => {
+      void readBody(request).then((body) => {
+        const operation = String(request.headers['x-amz-target']).split('.').at(-1);
+        const refusal = this.#refusal;
+        const isRefused =
+          refusal?.service === service && refusal.operation === operation && body.includes(refusal.about ?? '');
+        if (isRefused) answer(response, refusal.error);
+        else forward(request, body, response, target);
+      });
+    });
+    this.#servers.push(server);
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+}
+
+function answer(response: ServerResponse, error: string): void {
+  response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-query-error': `${error};Sender` });
+  response.end(JSON.stringify({ __type: `com.amazonaws#${error}`, message: 'Rate exceeded' }));
+}
+
+function forward(request: IncomingMessage, body: Buffer, response: ServerResponse, { hostname, port }: URL): void {
+  const { method, url: path, headers } = request;
+  const onward = send({ hostname, port, method, path, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+  });
+  onward.once('error', () => response.destroy());
+  response.once('close', () => onward.destroy());
+  onward.end(body);
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

@@ -48,21 +48,21 @@ export class FaultyCloud {
   }
 
   async #listen(service: Service, target: URL): Promise<string> {
-    const server = createServer((request, response) => {
-      void readBody(request).then((body) => {
-        const operation = String(request.headers['x-amz-target']).split('.').at(-1);
-        const refusal = this.#refusal;
-        const isRefused =
-          refusal?.service === service && refusal.operation === operation && body.includes(refusal.about ?? '');
-        if (isRefused) answer(response, refusal.error);
-        else forward(request, body, response, target);
-      });
-    });
+    const server = createServer((request, response) => void this.#handle(service, target, request, response));
     this.#servers.push(server);
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
     });
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  async #handle(service: Service, target: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request);
+    const operation = String(request.headers['x-amz-target']).split('.').at(-1);
+    const refusal = this.#refusal;
+    const isMeant = refusal?.service === service && refusal.operation === operation;
+    if (isMeant && body.includes(refusal.about ?? '')) answer(response, refusal.error);
+    else forward(request, body, response, target);
   }
 }
 

@@ -101,7 +101,8 @@ function createAlarms(scope: Construct, place: Place, agency: Agency): void {
   createAlarm(scope, 'DeadLetters', {
     ...alarm,
     what: 'dead-letters',
-    description: `Messages that ${agency.id} received ten times and did not delete. The ledger still owes them: see the runbook on dead letters.`,
+    description: `Messages that ${agency.id} received ten times and did not delete. The ledger still owes what they stand for.`,
+    runbook: 'dead-letters.md#of-an-agency',
     metric: queueMetric(agencyQueue(stage, agency.id, 'dead'), 'ApproximateNumberOfMessagesVisible'),
     threshold: 1,
   });
@@ -109,13 +110,15 @@ function createAlarms(scope: Construct, place: Place, agency: Agency): void {
     ...alarm,
     what: 'urgent-waits',
     description: `Something urgent has waited for an hour in the queue of ${agency.id}: is its system running? Call the agency.`,
+    runbook: 'silent-agency.md#urgent-waits',
     metric: queueMetric(agencyQueue(stage, agency.id, 'urgent'), 'ApproximateAgeOfOldestMessage'),
     threshold: Duration.hours(1).toSeconds(),
   });
   createAlarm(scope, 'Unopened', {
     ...alarm,
     what: 'unopened',
-    description: `An immediate referral to ${agency.id} has not been opened for more than 15 minutes.`,
+    description: `An immediate referral to ${agency.id} has not been opened for more than 15 minutes. Call the agency.`,
+    runbook: 'silent-agency.md#unopened',
     metric: new Metric({
       namespace: METRIC_NAMESPACE,
       metricName: UNOPENED_IMMEDIATE.metric,

@@ -8,13 +8,20 @@ import { alarmName, alarmTopic } from '../core/names.ts';
 import type { TelemetryEvent } from '../core/ports.ts';
 import { type Place, topicArn } from './place.ts';
 
+/** A page of docs/operations/ and a section of it; a test holds both against the pages. */
+export type Runbook = `${string}.md#${string}`;
+
+export const describeRunbook = (runbook: Runbook): string => `Runbook: docs/operations/${runbook}`;
+
 export interface AlarmProps {
   place: Place;
   /** A function, a dispatch queue, `api`, or a partner's id. */
   holder: string;
   what: string;
-  /** What it means and what to do; goes out with the alarm. */
+  /** What it means; goes out with the alarm. */
   description: string;
+  /** Page and section of docs/operations/ that say what to do; goes out with the alarm. */
+  runbook: Runbook;
   metric: Metric;
   /** Raised from this value on; with `below`, under it. */
   threshold: number;
@@ -31,7 +38,7 @@ export function createAlarm(scope: Construct, id: string, props: AlarmProps): Al
   const { place, below = false, silenceIsAFault = false } = props;
   const alarm = new Alarm(scope, id, {
     alarmName: alarmName(place.stage, props.holder, props.what),
-    alarmDescription: props.description,
+    alarmDescription: `${props.description} ${describeRunbook(props.runbook)}`,
     metric: props.metric,
     threshold: props.threshold,
     evaluationPeriods: props.periods ?? 1,

@@ -48,7 +48,8 @@ export class Dispatch extends Construct {
       place,
       holder: `dispatch-${lane}`,
       what: 'dead-letters',
-      description: `Dispatch messages that deliver failed at five times. The ledger still owes what they stand for: see its log.`,
+      description: 'Dispatch messages that deliver failed at five times. The ledger still owes what they stand for.',
+      runbook: 'dead-letters.md#of-dispatch',
       metric: queueMetric(deadName, 'ApproximateNumberOfMessagesVisible'),
       threshold: 1,
     });

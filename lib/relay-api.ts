@@ -85,6 +85,7 @@ export class RelayApi extends Construct {
       holder: 'api',
       what: 'server-errors',
       description: 'Calls are answered with 5xx. Partners repeat them; what was accepted is safe.',
+      runbook: 'service-faults.md#server-errors',
       metric: this.api.metricServerError({ period: Duration.minutes(1), statistic: Stats.SUM }),
       threshold: 1,
       periods: 2,

@@ -94,6 +94,7 @@ export class RelayFunction extends Construct {
       holder: name,
       what: 'errors',
       description: `The function ${name} fails. During a deployment, this takes the deployment back.`,
+      runbook: 'service-faults.md#errors',
       metric: this.live.metricErrors({ period: Duration.minutes(1) }),
       threshold: 1,
       periods: 2,
@@ -103,6 +104,7 @@ export class RelayFunction extends Construct {
       holder: name,
       what: 'throttles',
       description: `Lambda holds ${name} back: compare the account's concurrency limit with its use.`,
+      runbook: 'service-faults.md#throttles',
       metric: handler.metricThrottles({ period: Duration.minutes(5) }),
       threshold: 1,
     });

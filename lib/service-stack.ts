@@ -146,6 +146,7 @@ function scheduleSweep(scope: Construct, place: Place, sweep: RelayFunction): vo
     what: 'missing',
     description:
       'Sweep has not run for five minutes: what failed once is not sent again, and no immediate referral is watched.',
+    runbook: 'service-faults.md#missing',
     metric: eventMetric(place.stage, 'swept'),
     threshold: 1,
     below: true,

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { connectAws } from '../../client/aws.ts';
 import type { Io } from '../../client/cli/io.ts';
+import { loadAgencyProfile } from '../../client/profile.ts';
 import type { LocalRelay } from '../../local/relay.ts';
 import { runOps } from '../../ops/program.ts';
 
@@ -20,8 +22,8 @@ export interface Ran {
   audit: Record<string, unknown> | undefined;
 }
 
-/** Runs `ops …args`; where no relay is named, on this one. */
-export async function ops(relay: Pick<LocalRelay, 'dataDir'>, ...args: string[]): Promise<Ran> {
+/** Runs `ops …args` on a relay; `aws` are the queues and the key of the test agency, where one is to open something. */
+export async function ops(relay: Pick<LocalRelay, 'dataDir'> & { aws?: Io['aws'] }, ...args: string[]): Promise<Ran> {
   const written = { out: '', err: '' };
   const io: Io = {
     out: async (text) => void (written.out += text),
@@ -32,12 +34,22 @@ export async function ops(relay: Pick<LocalRelay, 'dataDir'>, ...args: string[])
     colour: false,
     watched: false,
     signal: new AbortController().signal,
+    aws: relay.aws,
   };
   const exit = await runOps([...args, '--local', relay.dataDir], io);
   const lines = args.includes('--json') ? written.out.trim().split('\n') : [];
   const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   const audit = records.find((record) => 'audit' in record)?.['audit'] as Record<string, unknown> | undefined;
   return { exit, text: written.out + written.err, result: records[0] ?? {}, audit };
+}
+
+/**
+ * The queues and the key of an agency. Its profile names a configuration file of the SDK instead, of which one process
+ * can use but one.
+ */
+export async function awsOf(relay: LocalRelay, agency: string): Promise<NonNullable<Io['aws']>> {
+  const { awsConfig: _, ...profile } = await loadAgencyProfile(join(relay.profilesDir, agency));
+  return connectAws({ ...profile, ...relay.agencyClients(agency) });
 }
 
 /** A registry folder of these partners of the sample registry, each changed as it says. */

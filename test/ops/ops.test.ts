@@ -12,7 +12,7 @@ import { confirmKeys } from '../../local/confirm-keys.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
 import type { OperatorFile } from '../../local/operator-file.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
-import { draft, makeRegistry, ops, removeFolder, until, writePartner } from './operator.ts';
+import { awsOf, draft, makeRegistry, ops, removeFolder, until, writePartner } from './operator.ts';
 
 const HOTLINE = 'gb-lantern';
 const AGENCY = 'de-kinderwacht';
@@ -42,6 +42,9 @@ afterAll(async () => {
 });
 
 const run = (...args: string[]) => ops(relay, ...args);
+
+const runVerify = async (...args: string[]) =>
+  ops({ dataDir: relay.dataDir, aws: await awsOf(relay, 'zz-test-agency') }, 'verify', ...args);
 
 const routeOf = async (id: string, agency: string) =>
   (await hotline.status(id)).routes.find((route) => route.agency === agency);
@@ -304,7 +307,7 @@ describe('sweep', () => {
 describe('verify', () => {
   it('brings a canary through the whole relay and back, as often as it is asked for', async () => {
     for (let count = 0; count < 2; count++) {
-      const { exit, result } = await run('verify', '--json');
+      const { exit, result } = await runVerify('--json');
       expect(exit).toBe(0);
       const { steps } = result as { steps: { step: string }[] };
       expect(steps.map(({ step }) => step)).toEqual(['accepted', 'opened', 'answered', 'shown as opened']);
@@ -313,15 +316,15 @@ describe('verify', () => {
 
   it('fails with exit code 4 where the canary does not arrive in time', async () => {
     await run('suspend', 'zz-test-agency');
-    const { exit, text } = await run('verify', '--timeout', '1');
+    const { exit, text } = await runVerify('--timeout', '1');
     expect([exit, text]).toEqual([4, expect.stringContaining('has not come to the test agency in time')]);
     await run('resume', 'zz-test-agency');
     await relay.sweepNow();
-    expect((await run('verify')).exit).toBe(0);
+    expect((await runVerify()).exit).toBe(0);
   });
 
   it('refuses an agency that takes real referrals', async () => {
-    const { exit, text } = await run('verify', '--agency', `${relay.profilesDir}/${AGENCY}`);
+    const { exit, text } = await runVerify('--agency', `${relay.profilesDir}/${AGENCY}`);
     expect([exit, text]).toEqual([3, expect.stringContaining('takes real referrals')]);
   });
 });

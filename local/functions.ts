@@ -40,6 +40,8 @@ export interface Functions {
    * @throws {FunctionError}
    */
   invoke: (name: FunctionName, event: unknown) => Promise<unknown>;
+  /** Ends a function's thread without warning, as when its process dies; it starts again. Resolves when it has ended. */
+  crash: (name: FunctionName) => Promise<void>;
   /** Ends all functions; what is under way fails. Idempotent. */
   close: () => Promise<void>;
 }
@@ -67,14 +69,12 @@ export async function startFunctions(options: FunctionOptions): Promise<Function
     await close();
     throw error;
   }
-  return {
-    invoke(name, event) {
-      const thread = threads.get(name);
-      if (!thread) throw new Error(`There is no function "${name}".`);
-      return thread.invoke(event);
-    },
-    close,
+  const find = (name: FunctionName): FunctionThread => {
+    const thread = threads.get(name);
+    if (!thread) throw new Error(`There is no function "${name}".`);
+    return thread;
   };
+  return { invoke: (name, event) => find(name).invoke(event), crash: (name) => find(name).crash(), close };
 }
 
 interface Settle {
@@ -129,10 +129,14 @@ class FunctionThread {
     });
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  async crash(): Promise<void> {
     const running = await this.#running?.catch(() => undefined);
     await running?.worker.terminate();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.crash();
   }
 
   #run(): Promise<Running> {

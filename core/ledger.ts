@@ -216,10 +216,11 @@ export function createRoute(referral: ReferralRow, plan: PlannedRoute, withdrawn
   };
 }
 
-/** The route pending again, one version up, if `plan` adds a role or country; else the same object. */
+/** The route pending again, one version up, if `plan` adds a role or country; the same object if not, or if withdrawn. */
 export function widen(row: RouteRow, plan: PlannedRoute, now: number): RouteRow {
   const widened = widenRoute(row, plan);
-  if (widened === row || row.status === 'withdrawn') return row;
+  // Whoever widens may have looked for a withdrawal before there was one.
+  if (widened === row || row.status === 'withdrawn' || isWithdrawalOwedOrSent(row)) return row;
   return {
     ...row,
     roles: widened.roles,

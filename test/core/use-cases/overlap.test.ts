@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { deliverReferral } from '../../../core/use-cases/deliver.ts';
+import { routeReferral } from '../../../core/use-cases/route.ts';
+import { submitReferral } from '../../../core/use-cases/submit.ts';
+import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
+import { type Ending, Invocation } from '../../doubles/faults.ts';
+import { World } from '../../support/world.ts';
+
+/* Use cases that overlap: one goes on from what it had read, and that is no longer so. Found by test/sim. */
+
+const GB = 'gb-hotline';
+
+type Sealed = Awaited<ReturnType<World['seal']>>;
+
+/** Runs `work` up to its first call of this name; it goes on when the function that comes back is called. */
+async function holdAt<T>(
+  point: string,
+  work: (invocation: Invocation) => Promise<T>,
+): Promise<() => Promise<Ending<T>>> {
+  const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<'none'>()];
+  const invocation = new Invocation((name) => {
+    if (name !== point) return 'none';
+    held.resolve();
+    return released.promise;
+  });
+  const ending = invocation.run(() => work(invocation));
+  await held.promise;
+  return () => {
+    released.resolve('none');
+    return ending;
+  };
+}
+
+async function opened(world: World): Promise<Sealed> {
+  const sealed = await world.seal(GB, { suspect: ['DE'], victim: [] });
+  await submitReferral(world.relay(), world.hotline(GB), sealed.submission);
+  await world.dispatch();
+  await world.openAll('de-police');
+  return sealed;
+}
+
+async function withdraw(world: World, { name, hash }: Sealed): Promise<void> {
+  await withdrawReferral(world.relay(), world.hotline(GB), name, await world.withdrawStatement(name, hash));
+  await world.dispatch();
+}
+
+describe('a withdrawal while deliver is about to widen an opened route', () => {
+  it('stands, and the referral is not sent again', async () => {
+    const world = new World();
+    const sealed = await opened(world);
+    const { name, hash } = sealed;
+    const token = await world.routeStatement(GB, name, hash, { suspect: [], victim: ['DE'] });
+    await routeReferral(world.relay(), world.hotline(GB), name, token);
+    const goOn = await holdAt('ledger.replace', (invocation) =>
+      deliverReferral(world.relay(invocation), { v: 1, ...name }),
+    );
+    await withdraw(world, sealed);
+    await goOn();
+    await world.pass(15);
+    expect(world.ledger.record(name).routes).toMatchObject([{ status: 'opened', version: 1, roles: ['suspect'] }]);
+    expect(world.waiting('de-police')).toMatchObject([{ kind: 'withdrawn' }]);
+  });
+});

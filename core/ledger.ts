@@ -257,7 +257,13 @@ export function sent(row: RouteRow, now: number): RouteRow {
       return { ...next, repeats: row.repeats + 1, due: owed(row, now, waitUnreadable(row.repeats + 1)) };
     case 'opened':
     case 'withdrawn':
-      return { ...next, withdrawalSentAt: toTimestamp(now), finalAt: row.finalAt ?? toTimestamp(now), due: undefined };
+      // Nothing confirms such news: it is sent again before the queue forgets it, until custody ends.
+      return {
+        ...next,
+        withdrawalSentAt: toTimestamp(now),
+        finalAt: row.finalAt ?? toTimestamp(now),
+        due: owed(row, now, SCHEDULE.beforeQueueForgets),
+      };
     case 'undeliverable':
       return row;
   }
@@ -383,8 +389,9 @@ export function withdrawn(row: RouteRow, now: number): RouteRow {
 const isWithdrawalOwedOrSent = (row: RouteRow): boolean =>
   row.withdrawalSentAt !== null || (row.status === 'opened' && row.due !== undefined);
 
-/** Whether nothing more will ever be sent for this route as it stands. */
-export const isFinal = (row: RouteRow): boolean => row.finalAt !== null && row.due === undefined;
+/** Whether the referral itself will never be sent again for this route as it stands, and a withdrawal was announced. */
+export const isFinal = (row: RouteRow): boolean =>
+  row.finalAt !== null && (row.due === undefined || row.withdrawalSentAt !== null);
 
 /** How long to wait after `failures` failed attempts in a row: doubling, jittered down to half, six hours at most. */
 export function backoff(failures: number, jitter: number): number {

@@ -112,7 +112,7 @@ export function scheduleTable(): string {
       ],
       [
         '`opened`, `undeliverable`, `withdrawn`',
-        'never again; a withdrawal is sent once, and until it is in the queue',
+        'never again; the news of a withdrawal every 13 days until all is forgotten',
       ],
       [
         "an item of a hotline's inbox",

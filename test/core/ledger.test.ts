@@ -150,6 +150,13 @@ describe('a withdrawal', () => {
     expect(isFinal(sent(row, NOW))).toBe(true);
   });
 
+  it('is sent again every 13 days, for no agency confirms it', () => {
+    const row = sent(withdrawn(sent(route(), NOW), NOW), NOW);
+    expect(wait(row)).toBe(13 * DAY);
+    expect(owes(row)).toBe('withdrawn');
+    expect(sent(row, NOW)).toEqual({ ...row, attempts: row.attempts + 1 });
+  });
+
   it('leaves "opened" standing and is owed once', () => {
     const row = withdrawn(answered(route(), 1, 'opened', toTimestamp(NOW), NOW), NOW);
     expect(row.status).toBe('opened');
@@ -280,7 +287,7 @@ describe('whatever happens to a route', () => {
     { maxLength: 12 },
   );
 
-  it('either something is owed or it is final, and versions never go back', () => {
+  it('something is owed or it is final, or both for the news of a withdrawal; versions never go back', () => {
     fc.assert(
       fc.property(steps, fc.constantFrom<Urgency>('immediate', 'high', 'routine'), (changes, urgency) => {
         let row = route(urgency);
@@ -288,7 +295,8 @@ describe('whatever happens to a route', () => {
           const next = change(row);
           expect(next.version).toBeGreaterThanOrEqual(row.version);
           expect(ROUTE_STATUSES).toContain(next.status);
-          expect(isFinal(next)).toBe(next.due === undefined);
+          expect(isFinal(next) || next.due !== undefined).toBe(true);
+          if (isFinal(next) && next.due) expect(owes(next)).toBe('withdrawn');
           row = next;
         }
       }),

@@ -54,12 +54,12 @@ async function everyoneOpens(world: World, { name }: Sealed): Promise<void> {
   expect(new Set(world.inbox(GB))).toEqual(new Set(['outcome#ca-police#00', 'outcome#de-police#00']));
 }
 
-/** Nothing is left to do, now or later, but to remove what is kept. */
+/** Nothing is left to do, now or later, but to remove what is kept, and to repeat the news of a withdrawal. */
 function restsIn(world: World, { name }: Sealed): void {
   const { outbox, retention, routes, statements } = world.ledger.record(name);
   expect(outbox).toBeUndefined();
   expect(retention).toBeDefined();
-  expect(routes.every(({ due }) => due === undefined)).toBe(true);
+  expect(routes.every(({ due, withdrawalSentAt }) => due === undefined || withdrawalSentAt !== null)).toBe(true);
   for (const { content, due } of statements) {
     if (content.type === 'route' || content.type === 'withdraw') expect(due).toBeUndefined();
   }

@@ -427,7 +427,7 @@ describe('withdrawing', () => {
     expect(world.ledger.record(name).routes).toMatchObject([{ status: 'withdrawn' }]);
   });
 
-  it('tells every agency that may have it, keeps "opened", and sends nothing again', async () => {
+  it('tells every agency that may have it, keeps "opened", and sends no referral again', async () => {
     const world = new World();
     const { name, hash } = await accepted(world, { suspect: ['DE'], victim: ['CA'] });
     await world.openAll('de-police');
@@ -439,7 +439,7 @@ describe('withdrawing', () => {
     const record = world.ledger.record(name);
     expect(record.routes.map(({ status }) => status)).toEqual(['withdrawn', 'opened']);
     await world.pass(60 * 24 * 60, 24 * 60);
-    expect(world.waiting('ca-police')).toEqual([]);
+    expect(new Set(world.waiting('ca-police').map(({ kind }) => kind))).toEqual(new Set(['withdrawn']));
     const second = await withdrawReferral(
       world.relay(),
       world.hotline(GB),
@@ -447,6 +447,23 @@ describe('withdrawing', () => {
       await world.withdrawStatement(name, hash),
     );
     expect(second.routes.map(({ status }) => status)).toEqual(['withdrawn', 'opened']);
+  });
+
+  it('is heard of by an agency that was away when the queue forgot it, as long as the facts are kept', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    await world.openAll('de-police');
+    const token = await world.withdrawStatement(name, hash);
+    await withdrawReferral(world.relay(), world.hotline(GB), name, token);
+    await world.dispatch();
+    await world.pass(32 * 24 * 60, 24 * 60);
+    expect(world.ledger.record(name, 'content').referral?.sealed).toBeUndefined();
+    for (let month = 0; month < 12; month++) {
+      expect(await world.openAll('de-police')).toContainEqual(expect.objectContaining({ kind: 'withdrawn' }));
+      await world.pass(30 * 24 * 60, 24 * 60);
+    }
+    await world.pass(20 * 24 * 60, 24 * 60);
+    expect(world.ledger.names()).toEqual([]);
   });
 });
 

@@ -92,6 +92,8 @@ export function event(item: { event: string; agency?: string | undefined; countr
       return `goes to nobody for ${countries(codes)}: no agency is registered there`;
     case 'sent-on':
       return `was sent on${item.agency === undefined ? '' : ` by ${item.agency}`}${codes.length > 0 ? ` to ${countries(codes)}` : ''}`;
+    case 'handed-over':
+      return `went from ${item.agency ?? 'an agency'}, which had not opened it, to the fallback agency`;
     default:
       return `${safeLine(item.event)} (an event that this version does not know)`;
   }

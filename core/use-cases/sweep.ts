@@ -214,9 +214,19 @@ async function putOff({ ledger, clock }: Parts, row: RetentionRow, until: number
   await ledger.replace(leased(row, clock.now(), until - clock.now()));
 }
 
-/** The row that owes the removal goes last, so that an interrupted removal is taken up again. */
-async function removeAll({ ledger }: Parts, record: ReferralRecord): Promise<void> {
+/**
+ * Removes all rows but the one that owes it, which goes the next time if there is nothing else any more: what somebody
+ * was about to write when the referral went is there by then. The referral goes first, so that nobody else begins.
+ */
+async function removeAll(relay: Parts, record: ReferralRecord): Promise<void> {
+  const { ledger, clock } = relay;
   const { referral, retention, outbox, routes, statements } = record;
-  const rows = [...routes, ...statements, outbox, referral, retention].filter((row) => row !== undefined);
+  const rows = [referral, outbox, ...routes, ...statements].filter((row) => row !== undefined);
+  if (!retention) return;
+  if (rows.length === 0) {
+    await ledger.remove(retention);
+    return;
+  }
+  if (!(await ledger.replace(leased(retention, clock.now(), SCHEDULE.abandoned)))) return;
   for (const row of rows) if (!(await ledger.remove(row))) return;
 }

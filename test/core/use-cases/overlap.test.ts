@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { deliverReferral } from '../../../core/use-cases/deliver.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
@@ -59,5 +60,26 @@ describe('a withdrawal while deliver is about to widen an opened route', () => {
     await world.pass(15);
     expect(world.ledger.record(name).routes).toMatchObject([{ status: 'opened', version: 1, roles: ['suspect'] }]);
     expect(world.waiting('de-police')).toMatchObject([{ kind: 'withdrawn' }]);
+  });
+});
+
+describe('a statement that is about to be written when custody ends', () => {
+  it.each(['outcome', 'withdrawal'] as const)('is removed with all else (%s)', async (kind) => {
+    const world = new World();
+    const { name, hash } = await opened(world);
+    const endsAt = world.clock.now() + world.relay().retention.custody;
+    await world.pass(60 * 24 * 60, 24 * 60);
+    world.clock.advance(endsAt - world.clock.now());
+    const outcome = await world.outcome('de-police', name, hash, { status: 'closed', reason: 'arrest' });
+    const withdrawal = await world.withdrawStatement(name, hash);
+    const goOn = await holdAt<unknown>('ledger.create', (invocation) =>
+      kind === 'outcome'
+        ? answerReferral(world.relay(invocation), world.agency('de-police'), name, outcome)
+        : withdrawReferral(world.relay(invocation), world.hotline(GB), name, withdrawal),
+    );
+    await world.sweep();
+    expect(await goOn()).toMatchObject({ outcome: 'finished' });
+    await world.pass(60);
+    expect(world.ledger.names()).toEqual([]);
   });
 });

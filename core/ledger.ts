@@ -323,7 +323,7 @@ export function answered(row: RouteRow, version: number, status: OutcomeStatus, 
     status: 'opened',
     deliveredAt: row.deliveredAt ?? at,
     openedAt: at,
-    finalAt: row.finalAt ?? at,
+    finalAt: row.finalAt ?? toTimestamp(now),
     due: row.status === 'withdrawn' ? row.due : undefined,
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DAY } from '../../../core/time.ts';
 import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { deliverReferral } from '../../../core/use-cases/deliver.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
@@ -81,5 +82,29 @@ describe('a statement that is about to be written when custody ends', () => {
     expect(await goOn()).toMatchObject({ outcome: 'finished' });
     await world.pass(60);
     expect(world.ledger.names()).toEqual([]);
+  });
+});
+
+describe('an answer that is applied long after it was taken in', () => {
+  it('does not let content go that is just being sent on', async () => {
+    const world = new World();
+    const sealed = await world.seal(GB, { suspect: ['DE'], victim: [] });
+    const { name, hash } = sealed;
+    await submitReferral(world.relay(), world.hotline(GB), sealed.submission);
+    await world.dispatch();
+    const token = await world.outcome('de-police', name, hash);
+    const crashed = new Invocation((point) => (point === 'ledger.create' ? 'crash-after' : 'none'));
+    await crashed.run(() => answerReferral(world.relay(crashed), world.agency('de-police'), name, token));
+    world.clock.advance(40 * DAY);
+
+    const onward = await world.routeStatement(GB, name, hash, { suspect: ['CA'], victim: [] });
+    const goOn = await holdAt('ledger.create', (invocation) =>
+      routeReferral(world.relay(invocation), world.hotline(GB), name, onward),
+    );
+    await world.sweep();
+    await world.sweep();
+    expect(await goOn()).toMatchObject({ outcome: 'finished' });
+    await world.dispatch();
+    expect(world.waiting('ca-police')).toMatchObject([{ sealed: sealed.submission.sealed }]);
   });
 });

@@ -23,7 +23,7 @@ export interface TransportOptions {
   /** Own partner id, and own signing key. */
   partner: string;
   signingKey: SigningKey;
-  /** How long a call may take with all its attempts, in milliseconds; a minute if not given. */
+  /** How long a call may take with all its attempts, in milliseconds, beyond `hold`; a minute if not given. */
   patience?: number | undefined;
   runtime?: Partial<Runtime> | undefined;
 }
@@ -81,7 +81,7 @@ export function createTransport(options: TransportOptions): Transport {
     const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const now = runtime.now();
     const signed = signRequest({ method, url, body: bytes }, { partner: options.partner, ...options.signingKey, now });
-    const timeout = AbortSignal.timeout(Math.max(SECOND, Math.min(ATTEMPT + hold, left)));
+    const timeout = AbortSignal.timeout(attemptTimeout(left, hold));
     let response: Response;
     let content: Uint8Array;
     try {
@@ -108,6 +108,12 @@ export function createTransport(options: TransportOptions): Transport {
     throw readProblem(response, content, { partner: options.partner, kid: options.signingKey.kid, now });
   }
 }
+
+/**
+ * How long one attempt may take, in milliseconds. The time that the relay was asked to hold its answer comes on top of
+ * what patience is left: whoever gives up sooner leaves it to the relay to receive, for nobody, what then stays hidden.
+ */
+export const attemptTimeout = (left: number, hold: number): number => Math.max(SECOND, Math.min(ATTEMPT, left)) + hold;
 
 /** How long to wait before trying again, in milliseconds; `undefined` if that cannot help. */
 export function waitAfter(error: unknown, attempt: number, fraction: number): number | undefined {

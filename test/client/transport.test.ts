@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClientError, RelayProblem } from '../../client/errors.ts';
-import { createTransport, type TransportOptions, waitAfter } from '../../client/transport.ts';
+import { attemptTimeout, createTransport, type TransportOptions, waitAfter } from '../../client/transport.ts';
 import { checkContentDigest, verifyRequest } from '../../core/profile.ts';
 import { makeSigner } from '../support/envelope.ts';
 
@@ -124,6 +124,16 @@ describe('a failure that may pass', () => {
     const { transport, sent, waits } = scripted([json(429, problem('slow-down', 429), { 'retry-after': '3600' })]);
     expect(await failureOf(transport.call(GET))).toMatchObject({ code: 'slow-down', retryAfter: 3_600_000 });
     expect([sent.length, waits.length]).toEqual([1, 0]);
+  });
+
+  it('never ends before the relay was asked to answer, however little time is left', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -60_000, max: 600_000 }), fc.nat({ max: 20_000 }), (left, hold) => {
+        const timeout = attemptTimeout(left, hold);
+        expect(timeout).toBeGreaterThan(hold);
+        expect(timeout).toBeLessThanOrEqual(hold + 30_000);
+      }),
+    );
   });
 
   it('waits by full jitter on top of what it was asked for, whatever the attempt', () => {

@@ -46,9 +46,12 @@ export interface Ledger {
 
   /**
    * At most `limit` rows of a lane that fell due at or before `until` (milliseconds since 1970), earliest first, as a
-   * hint: rows may be missing, stale or gone.
+   * hint: rows may be missing, stale or gone. With `after`, a row of this lane as it was read, those that come after it.
    */
-  due(lane: string, until: number, limit: number): Promise<LedgerRow[]>;
+  due(lane: string, until: number, limit: number, after?: LedgerRow): Promise<LedgerRow[]>;
+
+  /** Remembers these agencies for good. @returns all that were ever remembered, in no order */
+  rememberAgencies(agencies: readonly string[]): Promise<string[]>;
 
   /**
    * Whether the operator has suspended a partner, as of now: read consistently, and never remembered. One more read of
@@ -82,6 +85,8 @@ export interface InboxMessage {
 /** Transport only: at least once, in any order, and lost after 14 days. */
 export interface Queues {
   dispatch(lane: Lane, message: DispatchMessage): Promise<void>;
+  /** How many dispatch messages wait or are being handled; about, as of some moments ago. */
+  countDispatched(lane: Lane): Promise<number>;
   sendToAgency(agency: string, lane: Lane, message: AgencyMessage): Promise<void>;
   sendToHotline(hotline: string, message: InboxMessage): Promise<void>;
   /** At most `max` (1–10) messages of the hotline's inbox, waiting up to `waitSeconds` (0–20) for the first. */

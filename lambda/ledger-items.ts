@@ -42,6 +42,15 @@ export const suspensionKey = (partner: string): { pk: string; sk: string } => ({
   sk: 'suspended',
 });
 
+/** The item with every agency that ever was in the registry. */
+export const AGENCIES_KEY = { pk: 'agencies', sk: 'known' };
+
+/** Where a row stands in the index over what is owed. */
+export function indexKey(row: LedgerRow): Pick<LedgerItem, 'pk' | 'sk' | 'lane' | 'dueAt'> {
+  const { pk, sk, lane, dueAt } = toItem(row);
+  return { pk, sk, ...(lane !== undefined && { lane }), ...(dueAt !== undefined && { dueAt }) };
+}
+
 /** The item that counts a hotline's submissions. It has a partition of its own: what it is written for is a flood. */
 export const bucketKey = (hotline: string, bucket: Bucket): { pk: string; sk: string } => ({
   pk: `bucket#${hotline}#${bucket}`,

@@ -13,8 +13,10 @@ import { DUE_INDEX } from '../core/names.ts';
 import type { Ledger, Telemetry } from '../core/ports.ts';
 import { MINUTE, toTimestamp } from '../core/time.ts';
 import {
+  AGENCIES_KEY,
   bucketKey,
   fromItem,
+  indexKey,
   LedgerItemError,
   NAMES,
   partitionKey,
@@ -38,7 +40,7 @@ interface LedgerOptions {
 
 export function createLedger({ client, table, telemetry }: LedgerOptions): Ledger {
   async function* query(input: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator {
-    let page: QueryCommandInput['ExclusiveStartKey'];
+    let page = input.ExclusiveStartKey;
     do {
       const result = await client.send(new QueryCommand({ ...input, TableName: table, ExclusiveStartKey: page }));
       yield* result.Items ?? [];
@@ -122,7 +124,7 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
     },
 
     /** A row that is not understood is reported and passed over, so that it does not hold up its lane. */
-    async due(lane, until, limit) {
+    async due(lane, until, limit, after) {
       const rows: LedgerRow[] = [];
       const items = query({
         IndexName: DUE_INDEX,
@@ -132,6 +134,7 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
         ExpressionAttributeValues: { ':lane': lane, ':until': toTimestamp(until) },
         ScanIndexForward: true,
         Limit: limit,
+        ...(after && { ExclusiveStartKey: indexKey(after) }),
       });
       for await (const item of items) {
         try {
@@ -143,6 +146,23 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
         if (rows.length >= limit) break;
       }
       return rows;
+    },
+
+    async rememberAgencies(agencies) {
+      const { Item } = await client.send(new GetCommand({ TableName: table, Key: AGENCIES_KEY }));
+      const known: ReadonlySet<unknown> = Item?.['ids'] instanceof Set ? Item['ids'] : new Set();
+      const added = agencies.filter((agency) => !known.has(agency));
+      if (added.length > 0) {
+        await client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: AGENCIES_KEY,
+            UpdateExpression: 'ADD ids :added',
+            ExpressionAttributeValues: { ':added': new Set(added) },
+          }),
+        );
+      }
+      return [...[...known].filter((agency) => typeof agency === 'string'), ...added];
     },
 
     async isSuspended(partner) {

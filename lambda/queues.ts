@@ -1,5 +1,6 @@
 import {
   DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
   type SQSClient,
@@ -59,6 +60,18 @@ export function createQueues({ client, stage, urlBase, telemetry }: QueueOptions
   return {
     /** The hotline is the message group, by which a standard queue shares itself out fairly ("fair queues"). */
     dispatch: (lane, message) => send(dispatchQueue(stage, lane), message, message.hotline),
+
+    async countDispatched(lane) {
+      const { Attributes = {} } = await client.send(
+        new GetQueueAttributesCommand({
+          QueueUrl: urlBase + dispatchQueue(stage, lane),
+          AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+        }),
+      );
+      const { ApproximateNumberOfMessages: waiting = 0, ApproximateNumberOfMessagesNotVisible: inFlight = 0 } =
+        Attributes;
+      return Number(waiting) + Number(inFlight);
+    },
 
     sendToAgency: (agency, lane, message) => send(agencyQueue(stage, agency, lane), message),
 

@@ -34,10 +34,7 @@ const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
   deliver: (place) => [
     readLedger(place),
     writeLedger(place, 'PutItem', 'UpdateItem', 'DeleteItem'),
-    receiveFrom(
-      'Dispatch',
-      LANES.map((lane) => queueArn(place, dispatchQueue(place.stage, lane))),
-    ),
+    receiveFrom('Dispatch', dispatchQueues(place)),
     sendTo(
       'Agencies',
       LANES.flatMap((lane) => agencyInboxes(place, lane)),
@@ -61,6 +58,7 @@ const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
     readDue(place),
     writeLedger(place, 'PutItem', 'UpdateItem', 'DeleteItem'),
     sendDispatch(place),
+    countDispatched(place),
     sendTo('Hotlines', hotlineInboxes(place)),
     pageAgencies(place),
   ],
@@ -101,11 +99,17 @@ const sendTo = (whom: string, queues: string[]): Statement => ({
   Resource: queues,
 });
 
-const sendDispatch = (place: Place): Statement =>
-  sendTo(
-    'Dispatch',
-    LANES.map((lane) => queueArn(place, dispatchQueue(place.stage, lane))),
-  );
+const dispatchQueues = (place: Place): string[] =>
+  LANES.map((lane) => queueArn(place, dispatchQueue(place.stage, lane)));
+
+const sendDispatch = (place: Place): Statement => sendTo('Dispatch', dispatchQueues(place));
+
+const countDispatched = (place: Place): Statement => ({
+  Sid: 'CountDispatched',
+  Effect: 'Allow',
+  Action: 'sqs:GetQueueAttributes',
+  Resource: dispatchQueues(place),
+});
 
 const receiveFrom = (whom: string, queues: string[]): Statement => ({
   Sid: `ReceiveFrom${whom}`,

@@ -4,6 +4,7 @@ import {
   isFirstReminder,
   isImmediateLane,
   isPageDue,
+  laneOf,
   leased,
   type LedgerRow,
   type OutboxRow,
@@ -15,10 +16,12 @@ import {
   unopenedSince,
 } from '../ledger.ts';
 import { SCHEDULE } from '../limits.ts';
+import type { Lane } from '../names.ts';
 import type { Pages, Relay, Waiting } from '../ports.ts';
 import { END_OF_TIME, fromTimestamp, MINUTE, toTimestamp } from '../time.ts';
 import { dispatchAttempt, dispatchPlacing } from './dispatch.ts';
 import { applyHandOver } from './hand-over.ts';
+import { goRound, type Turn } from './rounds.ts';
 import { sendToInbox, settleOutcome } from './settle.ts';
 
 type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry' | 'retention'> & {
@@ -30,61 +33,149 @@ type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry
 const COUNTED = 1000;
 
 export interface SweepBounds {
-  /** Rows taken from one lane in one run, so that no partner's backlog delays another's. */
+  /** Rows taken from one lane when its turn comes, so that no partner's backlog delays another's. */
   page: number;
   /** Rows looked after at the same time. */
   concurrency: number;
   /** When the run stops taking more, in milliseconds since 1970. */
   deadline: number;
+  /** Messages that a dispatch queue may hold before sweep adds none to it; if not given, as many as there are. */
+  dispatched?: number;
 }
 
 export interface SweepReport {
   rows: number;
   failures: number;
-  /** Whether every lane was looked at before the deadline. */
+  /** Whether nothing that was due when the run began was left over, for want of time or of room in a dispatch queue. */
   complete: boolean;
+}
+
+/** One run. */
+interface Run {
+  relay: Parts;
+  bounds: SweepBounds;
+  report: SweepReport;
+  /** When it began. */
+  now: number;
+  /** How many messages each dispatch queue may still be given. */
+  room: Record<Lane, number>;
+  /** Of whom the people of each agency are still to be told. */
+  reminders: Map<string, Waiting[]>;
 }
 
 /**
  * Looks after everything that fell due (every minute): sends off again what never arrived, reminds, tells hotlines,
- * removes what need not be kept. Urgent lanes come first; within a class, each run starts with another lane. A row is
- * leased before it is sent off, so that minutes do not pile up duplicates.
+ * removes what need not be kept. It goes round the lanes, urgent ones first, a page of each, until all that was due when
+ * it began is done, its time is over, or `deliver` has enough to do. Within a class of lanes, each run starts with
+ * another. A row is leased before it is sent off, so that minutes do not pile up duplicates.
  */
 export async function sweep(relay: Parts, bounds: SweepBounds): Promise<SweepReport> {
-  const { ledger, registry, clock, telemetry } = relay;
+  const { registry, clock, telemetry } = relay;
+  const now = clock.now();
   const report: SweepReport = { rows: 0, failures: 0, complete: true };
-  const lanes = allLanes(registry.hotlines.keys(), registry.agencies.keys(), Math.floor(clock.now() / MINUTE));
-  for (const lane of lanes) {
-    if (clock.now() >= bounds.deadline) {
-      report.complete = false;
-      break;
-    }
-    const rows = isImmediateLane(lane)
-      ? await readImmediate(relay, lane, bounds.page)
-      : await ledger.due(lane, clock.now(), bounds.page);
-    const reminders: Waiting[] = [];
-    for (let start = 0; start < rows.length; start += bounds.concurrency) {
-      const batch = rows.slice(start, start + bounds.concurrency);
-      const results = await Promise.allSettled(batch.map((row) => lookAfter(relay, row)));
-      report.rows += results.length;
-      for (const result of results) {
-        if (result.status === 'rejected') report.failures += 1;
-        else if (result.value) reminders.push(result.value);
-      }
-    }
-    if (reminders.length > 0) await page(relay, rows[0], reminders);
-  }
+  const room = await measureRoom(relay, bounds, report);
+  const run: Run = { relay, bounds, report, now, room, reminders: new Map() };
+  const agencies = await listAgencies(relay, report);
+  const lanes = allLanes(registry.hotlines.keys(), agencies, Math.floor(now / MINUTE));
+  const inTime = await goRound(lanes, {
+    isOver: () => clock.now() >= bounds.deadline,
+    visit: (turn) => visit(run, turn),
+  });
+  for (const agency of run.reminders.keys()) await page(run, agency);
+  report.complete &&= inTime;
   telemetry.record('swept', { rows: report.rows, failures: report.failures, complete: report.complete ? 1 : 0 });
   return report;
+}
+
+/** What is not known is taken for empty: how much one run adds is bounded all the same. */
+async function measureRoom(
+  { queues }: Parts,
+  { dispatched = Number.POSITIVE_INFINITY }: SweepBounds,
+  report: SweepReport,
+): Promise<Run['room']> {
+  const measure = async (lane: Lane): Promise<number> => {
+    try {
+      return dispatched - (await queues.countDispatched(lane));
+    } catch {
+      report.failures += 1;
+      return dispatched;
+    }
+  };
+  const [urgent, routine] = await Promise.all([measure('urgent'), measure('routine')]);
+  return { urgent, routine };
+}
+
+/**
+ * Every agency there is or ever was. What is owed to one that has gone from the registry is tried as well, so that
+ * somebody sees it; and it arrives if the agency comes back.
+ */
+async function listAgencies({ ledger, registry }: Parts, report: SweepReport): Promise<string[]> {
+  const agencies = [...registry.agencies.keys()];
+  try {
+    return (await ledger.rememberAgencies(agencies)).toSorted();
+  } catch {
+    report.failures += 1;
+    return agencies;
+  }
+}
+
+/** A page of a lane. A lane that cannot be read holds up no other. */
+async function visit(run: Run, { lane, after }: Turn): Promise<LedgerRow | undefined> {
+  const { relay, bounds, report, now } = run;
+  const isFirst = after === undefined;
+  let rows: LedgerRow[];
+  try {
+    rows =
+      isFirst && isImmediateLane(lane)
+        ? await readImmediate(run, lane)
+        : await relay.ledger.due(lane, now, bounds.page, after);
+  } catch {
+    report.failures += 1;
+    return undefined;
+  }
+  let taken = 0;
+  for (let start = 0; start < rows.length; start += bounds.concurrency) {
+    const batch = rows.slice(start, start + bounds.concurrency).filter((row) => takeRoom(run, row, isFirst));
+    taken += batch.length;
+    await lookAfterAll(run, batch);
+  }
+  if (taken < rows.length) report.complete = false;
+  const [agency] = run.reminders.keys();
+  if (isFirst && agency !== undefined) await page(run, agency);
+  return rows.length < bounds.page || taken === 0 ? undefined : rows.at(-1);
+}
+
+/**
+ * Whether `deliver` is to be asked to look after one more row. What is immediate goes to it whatever it has to do, a page
+ * of each lane in each run.
+ */
+function takeRoom({ room }: Run, row: LedgerRow, isFirst: boolean): boolean {
+  if (row.kind !== 'route' && row.kind !== 'outbox') return true;
+  const lane = laneOf(row.urgency);
+  if (room[lane] <= 0 && !(isFirst && row.urgency === 'immediate')) return false;
+  room[lane] -= 1;
+  return true;
+}
+
+async function lookAfterAll({ relay, report, reminders }: Run, rows: readonly LedgerRow[]): Promise<void> {
+  const results = await Promise.allSettled(rows.map((row) => lookAfter(relay, row)));
+  report.rows += rows.length;
+  results.forEach((result, index) => {
+    const row = rows[index];
+    if (result.status === 'rejected') report.failures += 1;
+    else if (result.value && row?.kind === 'route') {
+      reminders.set(row.agency, [...(reminders.get(row.agency) ?? []), result.value]);
+    }
+  });
 }
 
 /**
  * The due rows of a lane that is read as a whole, so that what waits unopened is counted anew each time: the number is
  * what the ledger says, not how often somebody looked. At most {@link COUNTED} are counted.
  */
-async function readImmediate({ ledger, clock, telemetry }: Parts, lane: string, most: number): Promise<LedgerRow[]> {
-  const rows = await ledger.due(lane, END_OF_TIME, Math.max(most, COUNTED));
-  const now = clock.now();
+async function readImmediate({ relay, bounds, now }: Run, lane: string): Promise<LedgerRow[]> {
+  const { ledger, telemetry } = relay;
+  const rows = await ledger.due(lane, END_OF_TIME, Math.max(bounds.page, COUNTED));
   const unopened = rows.flatMap((row) => {
     const since = row.kind === 'route' ? unopenedSince(row) : undefined;
     const waited = since === undefined ? 0 : now - fromTimestamp(since);
@@ -94,25 +185,22 @@ async function readImmediate({ ledger, clock, telemetry }: Parts, lane: string, 
     const minutes = Math.floor(Math.max(...unopened.map(({ waited }) => waited)) / MINUTE);
     telemetry.record('unopened-immediate', { agency: unopened[0].agency, count: unopened.length, minutes });
   }
-  return rows.filter(({ due }) => due !== undefined && fromTimestamp(due.at) <= now).slice(0, most);
+  return rows.filter(({ due }) => due !== undefined && fromTimestamp(due.at) <= now).slice(0, bounds.page);
 }
 
 /** Pages the people of an agency, if it has named any. What fails is not repeated: the next reminder pages again. */
-async function page(
-  { pages, registry, telemetry }: Parts,
-  row: LedgerRow | undefined,
-  waiting: Waiting[],
-): Promise<void> {
-  const agency = row?.kind === 'route' ? registry.agencies.get(row.agency) : undefined;
-  if (!pages || agency?.contact.page === undefined) return;
+async function page({ relay: { pages, registry, telemetry }, reminders }: Run, agency: string): Promise<void> {
+  const waiting = reminders.get(agency) ?? [];
+  reminders.delete(agency);
+  if (!pages || registry.agencies.get(agency)?.contact.page === undefined) return;
   try {
     await pages.page(
-      agency.id,
+      agency,
       waiting.toSorted((a, b) => b.minutes - a.minutes),
     );
-    telemetry.record('paged', { agency: agency.id, count: waiting.length });
+    telemetry.record('paged', { agency, count: waiting.length });
   } catch {
-    telemetry.record('page-failed', { agency: agency.id, count: waiting.length });
+    telemetry.record('page-failed', { agency, count: waiting.length });
   }
 }
 

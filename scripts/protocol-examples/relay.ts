@@ -84,6 +84,7 @@ function createQueues(dispatched: DispatchMessage[], inboxes: Map<string, Agency
   const outcomes: InboxMessage[] = [];
   return {
     dispatch: (_lane, message) => Promise.resolve(void dispatched.push(message)),
+    countDispatched: () => Promise.resolve(dispatched.length),
     sendToAgency: (agency, _lane, message) =>
       Promise.resolve(void inboxes.set(agency, [...(inboxes.get(agency) ?? []), message])),
     sendToHotline: (_hotline, message) => Promise.resolve(void outcomes.push(message)),

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { RouteRow } from '../../core/ledger.ts';
+import type { LedgerRow, RouteRow } from '../../core/ledger.ts';
 import type { Ledger } from '../../core/ports.ts';
 import { END_OF_TIME } from '../../core/time.ts';
 import {
@@ -325,6 +325,45 @@ const cases: Cases<Ledger> = {
     );
     for (const row of rows) await ledger.create(row);
     expect(await ledger.due(lane, at(60), 10)).toEqual(rows);
+  },
+
+  'due rows come page by page, each once, though those that were read are put off or removed meanwhile': async (
+    ledger,
+  ) => {
+    const lane = makeLane();
+    const minutes = [1, 1, 1, 2, 2, 3, 4];
+    const rows = minutes.map((minute) => makeRouteRow(makeName(), { due: due(lane, minute) }));
+    for (const row of rows) await ledger.create(row);
+    const seen: string[] = [];
+    for (let after: LedgerRow | undefined; ;) {
+      const page: LedgerRow[] = await ledger.due(lane, at(3), 2, after);
+      after = page.at(-1);
+      if (!after) break;
+      seen.push(...page.map(({ id }) => id));
+      await ledger.replace({ ...after, due: due(lane, 30) });
+      if (page.length > 1 && page[0]) await ledger.remove(page[0]);
+    }
+    expect(seen.toSorted()).toEqual(
+      rows
+        .slice(0, 6)
+        .map(({ id }) => id)
+        .toSorted(),
+    );
+  },
+
+  'behind the last due row there is none': async (ledger) => {
+    const lane = makeLane();
+    const row = makeRouteRow(makeName(), { due: due(lane, 1) });
+    await ledger.create(row);
+    expect(await ledger.due(lane, at(60), 10, row)).toEqual([]);
+  },
+
+  'agencies are remembered for good': async (ledger) => {
+    const [first, second] = [makePartnerId('de'), makePartnerId('fr')];
+    expect(await ledger.rememberAgencies([first])).toContain(first);
+    expect(await ledger.rememberAgencies([second])).toEqual(expect.arrayContaining([first, second]));
+    const all = await ledger.rememberAgencies([]);
+    expect(all.filter((agency) => agency === first || agency === second)).toHaveLength(2);
   },
 
   'a lane can be read as a whole, years ahead': async (ledger) => {

@@ -58,6 +58,14 @@ const cases: Cases<QueuesBackend> = {
     expect((await drain(dispatchQueue(stage, 'routine'))).map((body) => JSON.parse(body))).toEqual([routine]);
   },
 
+  'dispatch messages are counted by lane': async ({ queues, stage, drain }) => {
+    await queues.dispatch('routine', { v: 1, ...makeName() });
+    await queues.dispatch('routine', { v: 1, ...makeName() });
+    expect([await queues.countDispatched('urgent'), await queues.countDispatched('routine')]).toEqual([0, 2]);
+    await drain(dispatchQueue(stage, 'routine'));
+    expect(await queues.countDispatched('routine')).toBe(0);
+  },
+
   'a referral arrives in the lane of its agency and nowhere else': async ({ queues, stage, addAgency, drain }) => {
     const [agency, other] = [await addAgency(), await addAgency()];
     const message = makeReferralMessage(agency);

@@ -28,12 +28,16 @@ export class DueIndex {
     });
   }
 
-  /** At most `limit` rows of `lane` due at or before `until`, earliest first. */
-  read(lane: string, until: string, limit: number, stale: boolean): LedgerRow[] {
+  /**
+   * At most `limit` rows of `lane` due at or before `until`, earliest first; with `after`, the time and the key of one,
+   * those behind it.
+   */
+  read(lane: string, until: string, limit: number, stale: boolean, after?: string): LedgerRow[] {
     if (!stale) this.#catchUp();
     const entries = this.#lanes.get(lane) ?? [];
-    // '!' is the character after the blank that ends the time.
-    return entries.slice(0, Math.min(position(entries, `${until}!`), limit)).map(({ row }) => row);
+    // '!' is the character after the blank that ends the time, and comes before any other in a key.
+    const [first, end] = [after === undefined ? 0 : position(entries, `${after}!`), position(entries, `${until}!`)];
+    return entries.slice(first, Math.min(end, first + limit)).map(({ row }) => row);
   }
 
   #catchUp(): void {

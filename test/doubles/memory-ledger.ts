@@ -15,6 +15,8 @@ const ITEM_BYTES = 400 * 1024;
 export class MemoryLedger {
   readonly #partitions = new Map<string, Map<string, LedgerRow>>();
   readonly #index = new DueIndex();
+  /** Every agency that ever was in the registry. */
+  readonly #agencies = new Set<string>();
   /** When each hotline's bucket will be full again. */
   readonly #buckets = new Map<string, number>();
   /** Partners that the operator has suspended. */
@@ -45,10 +47,17 @@ export class MemoryLedger {
           this.#write(row, undefined);
           return true;
         }),
-      due: (lane, until, limit) =>
+      due: (lane, until, limit, after) =>
         invocation.call('ledger.due', (fault) =>
-          this.#index.read(lane, toTimestamp(until), limit, fault === 'stale').map((row) => copy(withoutContent(row))),
+          this.#index
+            .read(lane, toTimestamp(until), limit, fault === 'stale', after && `${after.due?.at} ${keyOf(after)}`)
+            .map((row) => copy(withoutContent(row))),
         ),
+      rememberAgencies: (agencies) =>
+        invocation.call('ledger.rememberAgencies', () => {
+          for (const agency of agencies) this.#agencies.add(agency);
+          return [...this.#agencies];
+        }),
       take: (hotline, bucket, perMinute, now) =>
         invocation.call('ledger.take', () => {
           const [key, step] = [`${hotline} ${bucket}`, MINUTE / perMinute];
@@ -102,11 +111,13 @@ export class MemoryLedger {
     else partition.delete(sk);
     if (partition.size > 0) this.#partitions.set(pk, partition);
     else this.#partitions.delete(pk);
-    this.#index.follow(`${pk} ${sk}`, before, after);
+    this.#index.follow(keyOf(key), before, after);
   }
 }
 
 const partitionKey = ({ hotline, id }: ReferralName): string => `${hotline}#${id}`;
+
+const keyOf = (row: LedgerRow): string => `${partitionKey(row)} ${sortKey(row)}`;
 
 const isWithoutContent = (row: LedgerRow): boolean => row.kind === 'referral' && row.contentRemovedAt !== undefined;
 

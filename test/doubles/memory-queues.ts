@@ -82,6 +82,8 @@ export class MemoryQueues {
     return {
       dispatch: (lane, message) =>
         invocation.call('queues.dispatch', () => this.send(dispatchQueue(stage, lane), text(message), message.hotline)),
+      countDispatched: (lane) =>
+        invocation.call('queues.countDispatched', () => this.#find(dispatchQueue(stage, lane)).messages.size),
       sendToAgency: (agency, lane, message) =>
         invocation.call('queues.sendToAgency', () => this.send(agencyQueue(stage, agency, lane), text(message))),
       sendToHotline: (hotline, message) =>

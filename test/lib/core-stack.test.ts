@@ -137,6 +137,7 @@ describe('the roles of the functions', () => {
         'dynamodb:Query ON ledger/index/due',
         'dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem ON ledger',
         'sqs:SendMessage ON dispatch-urgent dispatch-routine',
+        'sqs:GetQueueAttributes ON dispatch-urgent dispatch-routine',
         'sqs:SendMessage ON ??-*-outcomes ???-*-outcomes',
         'sns:Publish ON ??-*-page ???-*-page',
       ],

@@ -1,0 +1,263 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { agencyLane, type LedgerRow, type RouteRow } from '../../../core/ledger.ts';
+import { SCHEDULE } from '../../../core/limits.ts';
+import { dispatchQueue } from '../../../core/names.ts';
+import type { DispatchMessage, Waiting } from '../../../core/ports.ts';
+import type { Registry } from '../../../core/registry.ts';
+import type { Urgency } from '../../../core/schema.ts';
+import { DAY, HOUR, MINUTE, toTimestamp } from '../../../core/time.ts';
+import { submitReferral } from '../../../core/use-cases/submit.ts';
+import { sweep, type SweepBounds } from '../../../core/use-cases/sweep.ts';
+import { type Fault, Invocation } from '../../doubles/faults.ts';
+import { makeOutboxRow, makeRouteRow } from '../../support/rows.ts';
+import { type AgencyId, STAGE, World } from '../../support/world.ts';
+
+/* How sweep shares its time and deliver's between lanes. What it does with a row is in the journeys. */
+
+const AGENCIES = ['ca-police', 'de-police', 'fr-police'] as const;
+
+/** Writes a route that is owed to an agency since some minutes, with nothing else of its referral. */
+async function owe(world: World, agency: AgencyId, urgency: Urgency, more: Partial<RouteRow> = {}): Promise<RouteRow> {
+  const at = toTimestamp(world.clock.now() - MINUTE);
+  const due = { lane: agencyLane(agency, urgency), at };
+  const row = makeRouteRow(nameOf(world), { agency, urgency, due, ...more });
+  await world.relay().ledger.create(row);
+  return row;
+}
+
+const nameOf = (world: World) => ({ hotline: 'gb-hotline', id: world.newId() });
+
+async function oweMany(world: World, count: number, agency: AgencyId, urgency: Urgency = 'routine'): Promise<void> {
+  for (let made = 0; made < count; made++) await owe(world, agency, urgency);
+}
+
+/** One run, with what it dispatched, in order: the lane of the queue and the agency. */
+async function run(world: World, bounds: Partial<SweepBounds> = {}) {
+  const relay = world.relay();
+  const sent: string[] = [];
+  const paged: (readonly Waiting[])[] = [];
+  const report = await sweep(
+    {
+      ...relay,
+      queues: {
+        ...relay.queues,
+        dispatch: async (lane, message) => {
+          sent.push(`${lane} ${message.attempt?.agency ?? 'placing'}`);
+          await relay.queues.dispatch(lane, message);
+        },
+      },
+      pages: { page: async (_agency, waiting) => void paged.push(waiting) },
+    },
+    { page: 2, concurrency: 2, deadline: Number.POSITIVE_INFINITY, ...bounds },
+  );
+  return { report, sent, paged };
+}
+
+const dispatched = (world: World, lane: 'urgent' | 'routine') =>
+  world.queues.bodies(dispatchQueue(STAGE, lane)).map((body) => JSON.parse(body) as DispatchMessage);
+
+/** What a round of routine lanes sends off, by country. */
+const round = (text: string) => text.split(' ').map((country) => `routine ${country}-police`);
+
+describe('a run of sweep', () => {
+  it('goes round the lanes, a page of each, until all is done that was due', async () => {
+    const world = new World();
+    await oweMany(world, 5, 'de-police');
+    await oweMany(world, 1, 'fr-police');
+    await oweMany(world, 3, 'ca-police');
+    const { report, sent } = await run(world);
+    expect(sent.slice(0, 5).toSorted()).toEqual(round('ca ca de de fr'));
+    expect(sent.slice(5, 8).toSorted()).toEqual(round('ca de de'));
+    expect(sent.slice(8)).toEqual(round('de'));
+    expect(report).toEqual({ rows: 9, failures: 0, complete: true });
+  });
+
+  it('looks after what is urgent first, in every round', async () => {
+    const world = new World();
+    for (const urgency of ['routine', 'high', 'immediate'] as const) await oweMany(world, 3, 'de-police', urgency);
+    const { sent } = await run(world);
+    const [urgent, routine] = ['urgent de-police', 'routine de-police'];
+    expect(sent).toEqual([urgent, urgent, urgent, urgent, routine, routine, urgent, urgent, routine]);
+  });
+
+  it('leaves what falls due while it runs to the next, even what it has leased itself', async () => {
+    const world = new World();
+    await oweMany(world, 4, 'de-police');
+    let time = world.clock.now();
+    const clock = { now: () => (time += SCHEDULE.lease) };
+    const bounds = { page: 2, concurrency: 2, deadline: Number.POSITIVE_INFINITY };
+    expect(await sweep({ ...world.relay(), clock }, bounds)).toMatchObject({ rows: 4 });
+    expect(dispatched(world, 'routine')).toHaveLength(4);
+  });
+
+  it('gives deliver no more than it is to have, and touches nothing beyond that', async () => {
+    const world = new World();
+    await oweMany(world, 9, 'de-police');
+    await oweMany(world, 9, 'de-police', 'high');
+    const first = await run(world, { dispatched: 6 });
+    expect(first.report).toEqual({ rows: 12, failures: 0, complete: false });
+    expect([dispatched(world, 'urgent').length, dispatched(world, 'routine').length]).toEqual([6, 6]);
+    expect((await run(world, { dispatched: 6 })).report).toMatchObject({ rows: 0, complete: false });
+
+    await world.dispatch();
+    const second = await run(world, { dispatched: 6 });
+    expect(second.report).toEqual({ rows: 6, failures: 0, complete: true });
+  });
+
+  it('counts what deliver has in its hands as well', async () => {
+    const world = new World();
+    await oweMany(world, 4, 'de-police');
+    await run(world, { dispatched: 2 });
+    world.queues.receive(dispatchQueue(STAGE, 'routine'), 2);
+    expect((await run(world, { dispatched: 2 })).sent).toEqual([]);
+  });
+
+  it('sends what is immediate on whatever deliver has to do, a page of each lane', async () => {
+    const world = new World();
+    await oweMany(world, 5, 'de-police', 'immediate');
+    await oweMany(world, 1, 'fr-police', 'immediate');
+    await oweMany(world, 1, 'fr-police', 'high');
+    const at = toTimestamp(world.clock.now() - MINUTE);
+    for (const urgency of ['immediate', 'high'] as const) {
+      const name = { hotline: 'gb-hotline', id: `${world.newId().slice(0, -1)}0` };
+      await world.relay().ledger.create(makeOutboxRow(name, { createdAt: at, urgency, due: { lane: 'outbox#0', at } }));
+    }
+    const { sent, report } = await run(world, { dispatched: 0 });
+    expect(sent.toSorted()).toEqual(['urgent de-police', 'urgent de-police', 'urgent fr-police', 'urgent placing']);
+    expect(report.complete).toBe(false);
+  });
+
+  it('brings statements to hotlines and removes content whatever deliver has to do', async () => {
+    const world = new World();
+    await oweMany(world, 3, 'de-police');
+    const { submission } = await world.seal('gb-hotline', { suspect: ['FR'], victim: [] });
+    await submitReferral(world.relay(), world.hotline('gb-hotline'), submission);
+    await world.dispatch();
+    await world.openAll('fr-police');
+    await world.openAll('fr-gendarmes');
+    world.clock.advance(31 * DAY);
+    const { report } = await run(world, { dispatched: 0 });
+    expect(report).toEqual({ rows: 3, failures: 0, complete: false });
+    expect(world.ledger.record({ hotline: 'gb-hotline', id: submission.id }).referral?.contentRemovedAt).toBeDefined();
+  });
+
+  it('stops in time, says so, and begins with another lane the next minute', async () => {
+    const world = new World();
+    for (const agency of AGENCIES) await oweMany(world, 2, agency);
+    const first = new Set<string | undefined>();
+    for (let minute = 0; minute < 5; minute++) {
+      const relay = world.relay();
+      const sent: (string | undefined)[] = [];
+      const dispatch = async (_lane: string, { attempt }: DispatchMessage) => void sent.push(attempt?.agency);
+      const [start, deadline] = [world.clock.now(), world.clock.now() + 1];
+      const slow = { ...relay, queues: { ...relay.queues, dispatch }, clock: { now: () => start + sent.length } };
+      expect(await sweep(slow, { page: 2, concurrency: 2, deadline })).toMatchObject({ rows: 2, complete: false });
+      first.add(sent[0]);
+      world.clock.advance(SCHEDULE.lease + MINUTE);
+    }
+    expect(first.size).toBeGreaterThan(1);
+  });
+
+  it('passes over a lane that cannot be read', async () => {
+    const world = new World();
+    for (const agency of AGENCIES) await oweMany(world, 1, agency);
+    const relay = world.relay();
+    const ledger: typeof relay.ledger = {
+      ...relay.ledger,
+      due: (lane, ...rest) =>
+        lane === 'de-police#routine' ? Promise.reject(new Error('throttled')) : relay.ledger.due(lane, ...rest),
+    };
+    const report = await sweep({ ...relay, ledger }, { page: 2, concurrency: 2, deadline: Number.POSITIVE_INFINITY });
+    expect(report).toMatchObject({ rows: 2, failures: 1 });
+  });
+
+  it.each(['queues.countDispatched', 'ledger.rememberAgencies'])('does without %s, if it must', async (point) => {
+    const world = new World();
+    await oweMany(world, 3, 'de-police');
+    const fails = (call: string): Fault => (call === point ? 'throttle' : 'none');
+    const bounds = { page: 2, concurrency: 2, deadline: Number.POSITIVE_INFINITY, dispatched: 2 };
+    const report = await sweep(world.relay(new Invocation(fails)), bounds);
+    expect(report.rows).toBe(2);
+    expect(report.failures).toBeGreaterThan(0);
+  });
+
+  it('pages the people of an agency twice at most, however many wait', async () => {
+    const world = new World();
+    const delivered = { status: 'delivered', deliveredAt: toTimestamp(world.clock.now() - 20 * MINUTE) } as const;
+    for (let count = 0; count < 9; count++) await owe(world, 'de-police', 'immediate', delivered);
+    const { paged } = await run(world);
+    expect(paged.map((waiting) => waiting.length)).toEqual([2, 7]);
+  });
+});
+
+describe('over several runs', () => {
+  const backlog = fc.record({
+    agency: fc.constantFrom(...AGENCIES),
+    urgency: fc.constantFrom('immediate', 'high', 'routine'),
+  });
+
+  it('every row is sent off once, whatever the backlog, the pages and the room', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(backlog, { maxLength: 40 }),
+        fc.record({ page: fc.integer({ min: 1, max: 4 }), dispatched: fc.integer({ min: 1, max: 9 }) }),
+        async (rows, { page, dispatched }) => {
+          const world = new World();
+          const owed: LedgerRow[] = [];
+          for (const { agency, urgency } of rows) owed.push(await owe(world, agency, urgency));
+          const sent = new Map<string, number>();
+          // As many runs as the smaller room takes, all within one lease.
+          for (let count = 0; count <= rows.length; count++) {
+            await run(world, { page, concurrency: 2, dispatched });
+            for (const lane of ['urgent', 'routine'] as const) {
+              const queue = dispatchQueue(STAGE, lane);
+              for (
+                let batch = world.queues.receive(queue, 10);
+                batch.length > 0;
+                batch = world.queues.receive(queue, 10)
+              ) {
+                for (const { handle, body } of batch) {
+                  const { id } = JSON.parse(body) as DispatchMessage;
+                  sent.set(id, (sent.get(id) ?? 0) + 1);
+                  world.queues.remove(queue, handle);
+                }
+              }
+            }
+          }
+          expect(sent).toEqual(new Map(owed.map(({ id }) => [id, 1])));
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});
+
+const without = (registry: Registry, agency: string): Registry => ({
+  ...registry,
+  agencies: new Map([...registry.agencies].filter(([id]) => id !== agency)),
+});
+
+describe('an agency that has gone from the registry', () => {
+  it('is tried on, so that somebody sees it, and gets what it was owed when it comes back', async () => {
+    const world = new World();
+    const { registry } = world;
+    await world.sweep();
+    const { submission, name } = await world.seal('gb-hotline', { suspect: ['DE'], victim: [] });
+    await submitReferral(world.relay(), world.hotline('gb-hotline'), submission);
+    world.registry = without(registry, 'de-police');
+    await world.dispatch();
+    await world.pass(2 * 24 * 60, 30);
+
+    const failures = world.recorded.filter(({ event }) => event === 'delivery-failed');
+    expect(failures.length).toBeGreaterThan(8);
+    expect(new Set(failures.map(({ fields }) => fields['cause']))).toEqual(new Set(['agency-unknown']));
+    expect(world.queues.bodies(dispatchQueue(STAGE, 'routine'))).toEqual([]);
+
+    world.registry = registry;
+    await world.pass((6 * HOUR) / MINUTE, 30);
+    expect(world.waiting('de-police')).toHaveLength(1);
+    await world.openAll('de-police');
+    expect(world.ledger.record(name).routes).toMatchObject([{ status: 'opened', version: 1 }]);
+  });
+});

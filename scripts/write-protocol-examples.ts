@@ -37,7 +37,8 @@ export function fillBlocks(page: string, blocks: ReadonlyMap<string, string>): s
   return filled;
 }
 
-async function prettify(text: string, file: URL): Promise<string> {
+/** As `npm run format` would leave it. */
+export async function prettify(text: string, file: URL): Promise<string> {
   const filepath = fileURLToPath(file);
   return format(text, { ...(await resolveConfig(filepath)), filepath });
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Io } from '../../client/cli/io.ts';
 import { runCli } from '../../client/cli/program.ts';
+import { runOps } from '../../ops/program.ts';
 
 /* Every page of the project: what it links to is there, and what it says to type can be typed. */
 
@@ -18,13 +19,13 @@ const pages = [
 
 /** Lines of the shell blocks of a page that call this program, as the words of a command line. */
 const commandLines = (page: string, program: RegExp): string[][] =>
-  [...read(page).matchAll(/^```sh\n(?<lines>.*?)^```/gms)]
+  [...read(page).matchAll(/^```sh(?: [^\n]*)?\n(?<lines>.*?)^```/gms)]
     .flatMap(({ groups }) => (groups?.['lines'] ?? '').split('\n'))
     .flatMap((line) => line.split(/ && | \| /))
     .filter((line) => program.test(line))
     .map((line) => line.replace(program, '').split(/\s+/).filter(Boolean));
 
-async function helpOf(command: readonly string[]): Promise<string> {
+async function helpOf(run: typeof runCli, command: readonly string[]): Promise<string> {
   let text = '';
   const io: Io = {
     out: (part) => Promise.resolve(void (text += part)),
@@ -36,7 +37,7 @@ async function helpOf(command: readonly string[]): Promise<string> {
     watched: false,
     signal: new AbortController().signal,
   };
-  await runCli([...command, '--help'], io);
+  await run([...command, '--help'], io);
   return text;
 }
 
@@ -71,8 +72,20 @@ describe('The pages', () => {
   it.each(commands)('give commands as they are: referral-relay $line ($page)', async ({ words }) => {
     const [first = '', second = ''] = words;
     const command = ['hotline', 'agency', 'registry'].includes(first) ? [first, second] : [first];
-    const help = await helpOf(command);
+    const help = await helpOf(runCli, command);
     expect(help).toContain(`Usage: referral-relay ${command.join(' ')} [options]`);
+    const unknown = words.filter((word) => word.startsWith('--')).filter((option) => !help.includes(option));
+    expect(unknown).toEqual([]);
+  });
+
+  const orders = pages.flatMap((page) =>
+    commandLines(page, /^(?:\$ )?npm run ops -- /).map((words) => ({ page, line: words.join(' '), words })),
+  );
+
+  it.each(orders)("give the operator's commands as they are: $line ($page)", async ({ words }) => {
+    const [command = ''] = words;
+    const help = await helpOf(runOps, [command]);
+    expect(help).toContain(`Usage: ops ${command} `);
     const unknown = words.filter((word) => word.startsWith('--')).filter((option) => !help.includes(option));
     expect(unknown).toEqual([]);
   });

@@ -52,7 +52,7 @@ const AGENCY = 'de-kinderwacht';
 const pages = ['first-deployment.md', ...listPages().filter((page) => page !== 'first-deployment.md')];
 const blocks = pages.flatMap(readBlocks);
 const skipped = blocks.filter(({ skip }) => skip !== undefined);
-const isSaid = (block: Block): boolean => block.skip === undefined;
+const isTyped = (block: Block): boolean => block.skip === undefined;
 
 let checkout = '';
 let commands: ChildProcess | undefined;
@@ -213,8 +213,8 @@ describe('The pages of the operator', () => {
     expect(REASONS).toEqual(expect.arrayContaining([...new Set(skipped.map(({ skip }) => skip))]));
   });
 
-  describe.each(pages.filter((page) => blocks.some((block) => block.page === page && isSaid(block))))('%s', (page) => {
-    const typed = blocks.filter((block) => block.page === page && isSaid(block));
+  describe.each(pages.filter((page) => blocks.some((block) => block.page === page && isTyped(block))))('%s', (page) => {
+    const typed = blocks.filter((block) => block.page === page && isTyped(block));
 
     it.each(typed.map((block) => ({ block, line: block.line, first: block.script.split('\n')[0] })))(
       'line $line does what it says: $first',

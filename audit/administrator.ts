@@ -1,7 +1,8 @@
-import { agencyAlias, agencyQueue, intakeAlias, LIVE_ALIAS, stackName } from '../core/names.ts';
+import { agencyAlias, agencyQueue, intakeAlias, stackName } from '../core/names.ts';
 import { WATCHED_CALLS } from '../lib/key-watch.ts';
 import { functionArn, ledgerArn, type Place, queueArn, roleArn } from '../lib/place.ts';
 import { BREAK_GLASS_ROLE, serviceControlPolicy } from '../lib/service-control-policy.ts';
+import { PolicyStatement } from '../test/support/synthesized-policies.ts';
 import { type Thing, WHATEVER } from './deployment.ts';
 import { ask, type Policy, type Verdict } from './simulator.ts';
 
@@ -15,18 +16,7 @@ export function controlPolicy(partition: string): Policy {
   return {
     title: 'service control policy',
     stack: '',
-    statements: serviceControlPolicy(partition).Statement.map(({ Resource, Condition, ...statement }) => ({
-      ...statement,
-      Resource: [Resource].flat(),
-      ...(Condition && {
-        Condition: Object.fromEntries(
-          Object.entries(Condition).map(([operator, keys]) => [
-            operator,
-            Object.fromEntries(Object.entries(keys).map(([key, values]) => [key, [values].flat()])),
-          ]),
-        ),
-      }),
-    })),
+    statements: PolicyStatement.array().parse(serviceControlPolicy(partition).Statement),
   };
 }
 
@@ -48,14 +38,14 @@ export function targetsOf(place: Place, key: Thing) {
     'break-glass role': `arn:${partition}:iam::${account}:role/${BREAK_GLASS_ROLE}`,
     'role of somebody else': `arn:${partition}:iam::${account}:role/archive`,
     deliver: functionArn(place, 'deliver'),
-    'alias of deliver': `${functionArn(place, 'deliver')}:${LIVE_ALIAS}`,
     query: functionArn(place, 'query'),
     'trust anchor': arn('rolesanywhere', `trust-anchor/${agency}`),
     profile: arn('rolesanywhere', `profile/${agency}`),
     'revocation list': arn('rolesanywhere', `crl/${agency}`),
     ledger: ledgerArn(place),
     queue: queueArn(place, agencyQueue(stage, agency, 'urgent')),
-    'deployment bucket': `arn:${partition}:s3:::cdk-hnb659fds-assets-${account}-${region}/assets.zip`,
+    'deployment bucket': `arn:${partition}:s3:::cdk-hnb659fds-assets-${account}-${region}`,
+    'code and templates': `arn:${partition}:s3:::cdk-hnb659fds-assets-${account}-${region}/0123.json`,
     trail: arn('cloudtrail', 'trail/management-events'),
     'rule on keys': arn('events', `rule/referral-relay-${stage}-key-changes`),
     stack: arn('cloudformation', `stack/${stackName(stage, 'service')}/00000000-0000-4000-8000-000000000000`),
@@ -133,7 +123,7 @@ const STEPS: readonly Step[] = [
     calls: [
       ['lambda:UpdateFunctionCode', 'deliver'],
       ['lambda:UpdateFunctionConfiguration', 'deliver'],
-      ['lambda:UpdateAlias', 'alias of deliver'],
+      ['lambda:UpdateAlias', 'deliver'],
     ],
     events: ['UpdateFunctionCode20150331v2', 'UpdateFunctionConfiguration20150331v2', 'UpdateAlias20150331'],
   },
@@ -152,9 +142,12 @@ const STEPS: readonly Step[] = [
   },
   {
     what: 'Put another template or other code where the next deployment takes them from.',
-    calls: [['s3:PutObject', 'deployment bucket']],
-    events: ['PutObject'],
-    note: 'A data event, which the trail must be told to record.',
+    calls: [
+      ['s3:PutObject', 'code and templates'],
+      ['s3:PutBucketPolicy', 'deployment bucket'],
+    ],
+    events: ['PutObject', 'PutBucketPolicy'],
+    note: 'PutObject is a data event, which the trail must be told to record.',
   },
   {
     what: 'Write a row that sends a referral to an agency for which it was not meant. He reads it only with that agency’s help.',

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DecryptCommand, GenerateDataKeyCommand, KMSClient, ReEncryptCommand } from '@aws-sdk/client-kms';
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../audit/command.ts';
 import { gather } from '../../audit/findings.ts';
 import { authorizeBy } from '../../audit/kms.ts';
 import { evaluate } from '../../audit/matrix.ts';
@@ -88,6 +89,16 @@ describe('the report', () => {
     expect(text).toContain(
       '- kms:Decrypt: to everybody but its agency (own name) (NobodyElseUnwraps, OnlyForThisAgency)',
     );
+  });
+});
+
+describe('the command', () => {
+  it('says what it is for, and refuses what it does not know', async () => {
+    const written: string[] = [];
+    expect(await run(['--help'], (text) => void written.push(text))).toBe(0);
+    expect(written.join('')).toMatch(/npm run audit \[-- <stage>\] \[--json\]/);
+    await expect(run(['--jsno'], () => undefined)).rejects.toThrow(/'--jsno'/);
+    await expect(run(['sample'], () => undefined)).rejects.toThrow(/not for deployment/);
   });
 });
 

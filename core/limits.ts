@@ -26,7 +26,7 @@ export interface Retention {
 
 export const DEFAULT_RETENTION: Retention = { content: 30 * DAY, custody: 400 * DAY };
 
-/** When the ledger's rows fall due; see `core/ledger.ts`. */
+/** When the ledger's rows fall due; see `core/ledger-rules.ts`. */
 export const SCHEDULE = {
   /** A row that its writer takes care of at once: sweep looks after it if the writer did not. */
   grace: MINUTE,
@@ -45,6 +45,13 @@ export const SCHEDULE = {
   /** SQS keeps a message 14 days at most; what is not confirmed by then is sent again. */
   beforeQueueForgets: 13 * DAY,
 } as const;
+
+/**
+ * What sweep takes at a time; see `core/use-cases/sweep.ts`. Six thousand messages a minute are a hundred deliveries a
+ * second: a tenth of the RSA operations that KMS lets an account have. They are 240 pages, more than there are agencies, so
+ * that in each run every lane has its turn.
+ */
+export const SWEEP = { page: 25, concurrency: 25, dispatched: 6000 } as const;
 
 /** How long the hotline has to acknowledge what it received, in seconds; also set on its queue. */
 export const RECEIPT_SECONDS = (2 * MINUTE) / SECOND;

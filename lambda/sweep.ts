@@ -1,3 +1,4 @@
+import { SWEEP } from '../core/limits.ts';
 import { sweep, type SweepReport } from '../core/use-cases/sweep.ts';
 import { createQueueClient, createTopicClient } from './clients.ts';
 import { readConfig } from './config.ts';
@@ -14,16 +15,10 @@ const base = createBase('sweep', config);
 const queues = createQueues({ client: createQueueClient({ region }), stage, urlBase, telemetry: base.telemetry });
 const pages = createPages({ client: createTopicClient({ region }), stage, arnBase });
 
-/**
- * Six thousand messages a minute are a hundred deliveries a second: a tenth of the RSA operations that KMS lets an account
- * have. They are 240 pages, more than there are agencies, so that in each run every lane has its turn.
- */
-const BOUNDS = { page: 25, concurrency: 25, dispatched: 6000 };
-
 /** Time left for what has been begun when the deadline comes, in milliseconds. */
 const MARGIN = 10_000;
 
 export function handler(_event: unknown, invocation: Invocation): Promise<SweepReport> {
   const deadline = Date.now() + invocation.getRemainingTimeInMillis() - MARGIN;
-  return withinTime(invocation, () => sweep({ ...base, queues, pages }, { ...BOUNDS, deadline }));
+  return withinTime(invocation, () => sweep({ ...base, queues, pages }, { ...SWEEP, deadline }));
 }

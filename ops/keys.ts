@@ -1,5 +1,6 @@
 import { usageError } from '../client/cli/exit.ts';
-import { type LedgerRow, SHARDS } from '../core/ledger.ts';
+import { SHARDS } from '../core/lanes.ts';
+import type { LedgerRow } from '../core/ledger.ts';
 import type { Ledger } from '../core/ports.ts';
 import type { KmsKeyRecord } from '../core/registry.ts';
 import { END_OF_TIME, toTimestamp } from '../core/time.ts';

@@ -1,6 +1,7 @@
 import { CommandError, EXIT } from '../client/cli/exit.ts';
 import type { ReferralName } from '../core/ids.ts';
-import { type RouteRow, SHARDS } from '../core/ledger.ts';
+import { SHARDS } from '../core/lanes.ts';
+import type { RouteRow } from '../core/ledger.ts';
 import type { Agency } from '../core/registry.ts';
 import { END_OF_TIME, toTimestamp } from '../core/time.ts';
 import { handOver } from '../core/use-cases/hand-over.ts';

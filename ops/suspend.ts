@@ -1,4 +1,4 @@
-import { hastened } from '../core/ledger.ts';
+import { hastened } from '../core/ledger-rules.ts';
 import { toTimestamp } from '../core/time.ts';
 import { mapSome } from './concurrency.ts';
 import { done, type Ending, refusal, type Session } from './session.ts';

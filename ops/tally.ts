@@ -1,4 +1,5 @@
-import { agencyLane, inboxLane, type LedgerRow, type RouteRow, SHARDS } from '../core/ledger.ts';
+import { agencyLane, inboxLane, SHARDS } from '../core/lanes.ts';
+import type { LedgerRow, RouteRow } from '../core/ledger.ts';
 import type { Ledger } from '../core/ports.ts';
 import type { Timestamp, Urgency } from '../core/schema.ts';
 import { END_OF_TIME } from '../core/time.ts';

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { allLanes } from '../core/ledger.ts';
+import { allLanes } from '../core/lanes.ts';
 import { DEFAULT_RETENTION } from '../core/limits.ts';
 import { type FunctionName, FUNCTIONS, LANES } from '../core/names.ts';
 import { SEALED_LENGTHS } from '../core/sealed.ts';

@@ -4,7 +4,7 @@ import { DynamoDBClient, paginateQuery, paginateScan } from '@aws-sdk/client-dyn
 import { DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
-import { allLanes } from '../../core/ledger.ts';
+import { allLanes } from '../../core/lanes.ts';
 import {
   agencyAlias,
   agencyQueue,

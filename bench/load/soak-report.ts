@@ -1,6 +1,6 @@
 import { cpus, loadavg, totalmem } from 'node:os';
 import type { Urgency } from '../../core/schema.ts';
-import { laneOf } from '../../core/ledger.ts';
+import { laneOf } from '../../core/lanes.ts';
 import { type Lane, LANES } from '../../core/names.ts';
 import type { Ceiling } from './ceiling.ts';
 import { countPerSecond, growthOf, type Percentiles, percentilesOf } from './figures.ts';

@@ -1,6 +1,7 @@
 import type { OutcomeStatement } from '../contracts.ts';
 import type { ReferralName } from '../ids.ts';
-import { inboxLane, type StatementContent, type StatementRow } from '../ledger.ts';
+import { inboxLane } from '../lanes.ts';
+import type { StatementContent, StatementRow } from '../ledger.ts';
 import { LIMITS, SCHEDULE } from '../limits.ts';
 import type { Relay } from '../ports.ts';
 import type { Agency } from '../registry.ts';

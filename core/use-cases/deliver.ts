@@ -1,14 +1,7 @@
 import type { ReferralMessage, TakenStatement } from '../contracts.ts';
-import {
-  failed,
-  laneOf,
-  owes,
-  type ReferralRecord,
-  type ReferralRow,
-  type RouteRow,
-  sent,
-  undeliverable,
-} from '../ledger.ts';
+import { laneOf } from '../lanes.ts';
+import type { ReferralRecord, ReferralRow, RouteRow } from '../ledger.ts';
+import { failed, owes, sent, undeliverable } from '../ledger-rules.ts';
 import type { DispatchMessage, Relay, Rewrapped } from '../ports.ts';
 import { wrappingKey } from '../registry.ts';
 import { widenRoute } from '../routing.ts';

@@ -1,4 +1,5 @@
-import { laneOf, type ReferralRow, type RouteRow } from '../ledger.ts';
+import { laneOf } from '../lanes.ts';
+import type { ReferralRow, RouteRow } from '../ledger.ts';
 import type { DispatchMessage, Relay } from '../ports.ts';
 import type { Urgency } from '../schema.ts';
 

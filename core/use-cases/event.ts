@@ -1,5 +1,6 @@
 import type { ReferralName } from '../ids.ts';
-import { inboxLane, type StatementContent } from '../ledger.ts';
+import { inboxLane } from '../lanes.ts';
+import type { StatementContent } from '../ledger.ts';
 import type { Relay } from '../ports.ts';
 import { toTimestamp } from '../time.ts';
 

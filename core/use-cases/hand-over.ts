@@ -1,14 +1,6 @@
 import type { ReferralName } from '../ids.ts';
-import {
-  type HandOver,
-  handedOver,
-  hastened,
-  isHandOver,
-  owes,
-  released,
-  type StatementRow,
-  widen,
-} from '../ledger.ts';
+import { type HandOver, isHandOver, type StatementRow } from '../ledger.ts';
+import { handedOver, hastened, owes, released, widen } from '../ledger-rules.ts';
 import type { Relay } from '../ports.ts';
 import { createEvent } from './event.ts';
 import { changeRoute, makeRoute } from './place.ts';

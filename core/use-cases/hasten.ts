@@ -1,4 +1,5 @@
-import { hastened, type LedgerRow, type ReferralRecord } from '../ledger.ts';
+import type { LedgerRow, ReferralRecord } from '../ledger.ts';
+import { hastened } from '../ledger-rules.ts';
 import type { DispatchMessage, Relay } from '../ports.ts';
 
 type Parts = Pick<Relay, 'ledger' | 'clock'>;

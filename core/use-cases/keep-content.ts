@@ -1,4 +1,5 @@
-import { contentExpiry, type ReferralRecord } from '../ledger.ts';
+import type { ReferralRecord } from '../ledger.ts';
+import { contentExpiry } from '../ledger-rules.ts';
 import type { Relay } from '../ports.ts';
 import { DAY, toTimestamp } from '../time.ts';
 

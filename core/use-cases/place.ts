@@ -1,13 +1,6 @@
-import {
-  createRoute,
-  type ReferralRecord,
-  type ReferralRow,
-  retentionLane,
-  type RouteRow,
-  type StatementRow,
-  widen,
-  withdrawn,
-} from '../ledger.ts';
+import { retentionLane } from '../lanes.ts';
+import type { ReferralRecord, ReferralRow, RouteRow, StatementRow } from '../ledger.ts';
+import { createRoute, widen, withdrawn } from '../ledger-rules.ts';
 import type { Relay } from '../ports.ts';
 import type { PlannedRoute } from '../routing.ts';
 import { fromTimestamp, toTimestamp } from '../time.ts';

@@ -1,5 +1,6 @@
 import type { ReferralName } from '../ids.ts';
-import { announcedAnew, redelivered, type ReferralRecord, type RouteRow } from '../ledger.ts';
+import type { ReferralRecord, RouteRow } from '../ledger.ts';
+import { announcedAnew, redelivered } from '../ledger-rules.ts';
 import type { Relay } from '../ports.ts';
 import { keepContent } from './keep-content.ts';
 

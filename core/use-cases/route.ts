@@ -1,6 +1,7 @@
 import { RelayError } from '../errors.ts';
 import type { ReferralName } from '../ids.ts';
-import { isHandOver, outboxLane, type ReferralRecord } from '../ledger.ts';
+import { outboxLane } from '../lanes.ts';
+import { isHandOver, type ReferralRecord } from '../ledger.ts';
 import { LIMITS, SCHEDULE } from '../limits.ts';
 import type { Relay } from '../ports.ts';
 import type { Partner } from '../registry.ts';

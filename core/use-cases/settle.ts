@@ -1,5 +1,6 @@
 import type { InboxItem } from '../contracts.ts';
-import { answered, type RouteRow, type StatementRow, withdrawn } from '../ledger.ts';
+import type { RouteRow, StatementRow } from '../ledger.ts';
+import { answered, withdrawn } from '../ledger-rules.ts';
 import { SCHEDULE } from '../limits.ts';
 import type { Relay } from '../ports.ts';
 import { toTimestamp } from '../time.ts';

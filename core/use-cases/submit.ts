@@ -1,7 +1,8 @@
 import type { Acceptance, Submission } from '../contracts.ts';
 import { RelayError } from '../errors.ts';
 import { isFreshReferralId, type ReferralName } from '../ids.ts';
-import { outboxLane, type ReferralRow } from '../ledger.ts';
+import { outboxLane } from '../lanes.ts';
+import type { ReferralRow } from '../ledger.ts';
 import { SCHEDULE } from '../limits.ts';
 import type { IntakeKey, Relay } from '../ports.ts';
 import { acceptedIntakeKeys, type Hotline } from '../registry.ts';

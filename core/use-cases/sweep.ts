@@ -1,20 +1,6 @@
-import {
-  allLanes,
-  contentExpiry,
-  isFirstReminder,
-  isImmediateLane,
-  isPageDue,
-  laneOf,
-  leased,
-  type LedgerRow,
-  type OutboxRow,
-  reminded,
-  type ReferralRecord,
-  type RetentionRow,
-  type RouteRow,
-  type StatementRow,
-  unopenedSince,
-} from '../ledger.ts';
+import { allLanes, isImmediateLane, laneOf } from '../lanes.ts';
+import type { LedgerRow, OutboxRow, ReferralRecord, RetentionRow, RouteRow, StatementRow } from '../ledger.ts';
+import { contentExpiry, isFirstReminder, isPageDue, leased, reminded, unopenedSince } from '../ledger-rules.ts';
 import { SCHEDULE } from '../limits.ts';
 import type { Lane } from '../names.ts';
 import type { Pages, Relay, Waiting } from '../ports.ts';

@@ -1,6 +1,8 @@
 import type { RouteStatus } from '../contracts.ts';
 import type { ReferralName } from '../ids.ts';
-import { outboxLane, type ReferralRecord, type StatementRow, withdrawn } from '../ledger.ts';
+import { outboxLane } from '../lanes.ts';
+import type { ReferralRecord, StatementRow } from '../ledger.ts';
+import { withdrawn } from '../ledger-rules.ts';
 import { SCHEDULE } from '../limits.ts';
 import type { Relay } from '../ports.ts';
 import type { Hotline } from '../registry.ts';

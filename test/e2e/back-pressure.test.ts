@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Hotline, loadHotlineProfile, type Runtime } from '../../client/index.ts';
-import { hastened } from '../../core/ledger.ts';
+import { hastened } from '../../core/ledger-rules.ts';
 import { ledgerTable } from '../../core/names.ts';
 import type { Ledger } from '../../core/ports.ts';
 import { signRequest } from '../../core/profile.ts';

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { agencyLane, type LedgerRow, type RouteRow } from '../../../core/ledger.ts';
+import { agencyLane } from '../../../core/lanes.ts';
+import type { LedgerRow, RouteRow } from '../../../core/ledger.ts';
 import { SCHEDULE } from '../../../core/limits.ts';
 import { dispatchQueue } from '../../../core/names.ts';
 import type { DispatchMessage, Waiting } from '../../../core/ports.ts';

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ROUTE_STATUSES, type OutcomeStatus } from '../../core/contracts.ts';
+import type { ReferralRecord, ReferralRow, RouteRow, StatementContent, StatementRow } from '../../core/ledger.ts';
 import {
-  allLanes,
   answered,
   backoff,
   contentExpiry,
@@ -14,18 +14,13 @@ import {
   isFirstReminder,
   owes,
   redelivered,
-  type ReferralRecord,
-  type ReferralRow,
   released,
   reminded,
-  type RouteRow,
-  type StatementContent,
-  type StatementRow,
   sent,
   undeliverable,
   widen,
   withdrawn,
-} from '../../core/ledger.ts';
+} from '../../core/ledger-rules.ts';
 import type { Urgency } from '../../core/schema.ts';
 import { DAY, fromTimestamp, HOUR, MINUTE, toTimestamp } from '../../core/time.ts';
 
@@ -312,23 +307,4 @@ describe('whatever happens to a route', () => {
       }),
     );
   });
-});
-
-it('lanes come urgent first, housekeeping last, and each is first in its class in turn', () => {
-  const lanes = allLanes(['gb-hotline'], ['de-police', 'fr-police'], 0);
-  expect(lanes.slice(4)).toEqual([
-    'de-police#immediate',
-    'fr-police#immediate',
-    'de-police#urgent',
-    'fr-police#urgent',
-    'gb-hotline#outcomes',
-    'de-police#routine',
-    'fr-police#routine',
-    'retention#0',
-    'retention#1',
-    'retention#2',
-    'retention#3',
-  ]);
-  expect(allLanes(['gb-hotline'], ['de-police', 'fr-police'], 1)[4]).toBe('fr-police#immediate');
-  expect(new Set(allLanes([], ['a', 'b', 'c'], 5))).toEqual(new Set(allLanes([], ['a', 'b', 'c'], 0)));
 });

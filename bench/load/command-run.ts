@@ -1,0 +1,93 @@
+import { execFile, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/** What a run of `referral-relay hotline submit` has printed and used. */
+export interface CommandRun {
+  /** Exit code; `null` if it was killed. */
+  exit: number | null;
+  /** Input file to the id of its referral, as far as it was accepted. */
+  accepted: Map<string, string>;
+  /** How many of them the run found accepted before. */
+  before: number;
+  failed: number;
+  /** What a person would read at the end. */
+  summary: string;
+  seconds: number;
+  /** The most resident memory that was seen, in MB, and that at the first tenth of the files. */
+  memory: { peak: number; early: number };
+}
+
+export interface CommandOptions {
+  profile: string;
+  folder: string;
+  files: number;
+  parallel: number;
+  /** Sent to the process once so many files were accepted. */
+  interrupt?: { after: number; signal: 'SIGINT' | 'SIGKILL' };
+  /** Told of every accepted file how many there are. */
+  tell?: (count: number) => void;
+}
+
+const COMMAND = fileURLToPath(new URL('../../bin/referral-relay.mjs', import.meta.url));
+/** Between two looks at the process's memory, in milliseconds. */
+const LOOK = 250;
+
+interface Line {
+  input: string;
+  status: 'accepted' | 'failed';
+  id?: string;
+  before?: boolean;
+}
+
+/** Runs the command in a process of its own, as it is typed. */
+export async function runSubmit(options: CommandOptions): Promise<CommandRun> {
+  const { profile, folder, files, parallel, interrupt, tell } = options;
+  const started = performance.now();
+  const args = ['hotline', 'submit', folder, '--profile', profile, '--parallel', String(parallel), '--json'];
+  const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const run: CommandRun = {
+    exit: null,
+    accepted: new Map(),
+    before: 0,
+    failed: 0,
+    summary: '',
+    seconds: 0,
+    memory: { peak: 0, early: 0 },
+  };
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    run.summary = (run.summary + text).slice(-1_000);
+  });
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    const line = JSON.parse(text) as Line;
+    if (line.status === 'failed') run.failed += 1;
+    else run.accepted.set(line.input, line.id ?? '');
+    if (line.before) run.before += 1;
+    tell?.(run.accepted.size);
+    if (run.accepted.size === interrupt?.after) child.kill(interrupt.signal);
+  });
+  const looking = setInterval(() => {
+    void look();
+  }, LOOK);
+  async function look(): Promise<void> {
+    const memory = await measureMemory(child.pid);
+    run.memory.peak = Math.max(run.memory.peak, memory);
+    if (run.accepted.size <= files / 10) run.memory.early = Math.max(run.memory.early, memory);
+  }
+  run.exit = await new Promise((resolve) => {
+    child.once('close', resolve);
+  });
+  clearInterval(looking);
+  run.seconds = (performance.now() - started) / 1000;
+  return run;
+}
+
+async function measureMemory(pid: number | undefined): Promise<number> {
+  try {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
+    return Math.round(Number(stdout) / 1024);
+  } catch {
+    return 0;
+  }
+}

@@ -17,7 +17,6 @@ import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
-  QueueNameExists,
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
@@ -127,6 +126,13 @@ function listQueues(stage: string, registry: Registry): QueueSpec[] {
   ];
 }
 
+/** That a queue is there with other attributes: as SQS says it in either protocol, and as fauxqs does. */
+const EXISTS: ReadonlySet<string> = new Set([
+  'QueueNameExists',
+  'QueueAlreadyExists',
+  'AWS.SimpleQueueService.QueueNameExists',
+]);
+
 async function createQueues({ stage, region, endpoints }: Cloud, registry: Registry): Promise<void> {
   const { credentials } = administratorOf(RELAY_ACCOUNT);
   const client = new SQSClient({ region, endpoint: endpoints.sqs, credentials });
@@ -146,7 +152,7 @@ async function createQueues({ stage, region, endpoints }: Cloud, registry: Regis
     try {
       await client.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
     } catch (error) {
-      if (!(error instanceof QueueNameExists)) throw error;
+      if (!(error instanceof Error && EXISTS.has(error.name))) throw error;
       const QueueUrl = queueUrl(endpoints.sqs, name);
       await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: attributes }));
     }

@@ -67,7 +67,9 @@ export async function drain(cloud: Parts, queue: string, settle: (body: string) 
     }
   }
   for (const ReceiptHandle of left.values()) {
-    await cloud.sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
+    const back = new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 });
+    // If its time is over, or this fails, it comes back by itself.
+    await cloud.sqs.send(back).catch(() => undefined);
   }
 }
 

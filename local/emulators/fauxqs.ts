@@ -38,5 +38,10 @@ function openPersistence(dataDir: string): PersistenceManager {
   const persistence = new PersistenceManager(dataDir);
   // The end of the process loses nothing that was written to the log; only a power cut could.
   persistence['db'].exec('PRAGMA synchronous = NORMAL');
+  // fauxqs sets the count of receipts to NULL here, which its table does not take: the message would be gone.
+  const makeReady = persistence['db'].prepare(
+    'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?',
+  );
+  persistence.updateMessageReady = (messageId) => void makeReady.run(messageId);
   return persistence;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import {
+  ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   GetQueueUrlCommand,
   ReceiveMessageCommand,
@@ -84,6 +85,21 @@ describe('what was answered', () => {
       new GetItemCommand({ TableName: TABLE, Key: { pk: { S: 'a' }, sk: { S: 'outbox' } } }),
     );
     expect(Item).toEqual(row('a', '1'));
+  });
+
+  it.each(['folder', 'memory'] as const)('comes back when its receiver gives it back (%s)', async (where) => {
+    const { sqs, endpoints } = await start(where);
+    await sqs.send(new CreateQueueCommand({ QueueName: 'inbox' }));
+    const QueueUrl = queueUrl(endpoints.sqs, 'inbox');
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'kept' }));
+    for (let count = 1; count <= 3; count++) {
+      const { Messages: [message] = [] } = await sqs.send(
+        new ReceiveMessageCommand({ QueueUrl, MessageSystemAttributeNames: ['ApproximateReceiveCount'] }),
+      );
+      expect(message).toMatchObject({ Body: 'kept', Attributes: { ApproximateReceiveCount: String(count) } });
+      const { ReceiptHandle } = message ?? {};
+      await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
+    }
   });
 
   it('is forgotten without a folder', async () => {

@@ -41,7 +41,7 @@ export function declareHotline(program: Command, run: Run): void {
   declare(hotline, {
     name: 'submit [INPUT...]',
     summary: 'seal drafts and submit them',
-    details: `${INPUT} What was sealed is kept in the profile's journal, where it is found by a hash of the draft's content, whatever its file is called and however it is indented. So a run that was interrupted is continued by the same command, and no draft is submitted twice. To refer the same content again, change it.`,
+    details: `${INPUT} What was sealed is kept in the profile's journal, where it is found by a hash of the draft's content, whatever its file is called and however it is indented. So a run that was interrupted is continued by the same command, and no draft is submitted twice. To refer the same content again, change it, or add --anew.`,
     examples: [
       ['hotline submit case.json', 'one referral'],
       ['hotline submit drafts/ --parallel 16', 'a folder; run it again to continue'],
@@ -51,6 +51,7 @@ export function declareHotline(program: Command, run: Run): void {
   })
     .addOption(new Option('--parallel <number>', 'how many at the same time').default(8).argParser(wholeNumber(1, 64)))
     .option('--unfinished', 'submit what earlier runs sealed and the relay has not confirmed')
+    .option('--anew', 'refer one draft again under a new id, when the relay reports it as undeliverable')
     .option('--strict', 'do not submit a draft that has warnings')
     .option('--resend', 'send again what was accepted before, when the operator asks for it after a restore')
     .action((inputs: string[], options: CommonOptions & SubmitOptions) =>

@@ -22,6 +22,8 @@ export interface SubmitOptions {
   parallel: number;
   unfinished?: boolean;
   resend?: boolean;
+  /** One draft is sealed again under a new id, whatever became of it before. */
+  anew?: boolean;
   strict?: boolean;
 }
 
@@ -45,10 +47,14 @@ export async function submit(session: Session, inputs: readonly string[], option
   if (inputs.length === 0 && !options.unfinished) {
     throw usageError('Name what to submit: a file, a folder or "-" for standard input; or add --unfinished.');
   }
+  if (options.anew && (inputs.length !== 1 || options.unfinished)) {
+    throw usageError('With --anew, name the one draft that is to be referred again under a new id.');
+  }
   const hotline = await session.openHotline();
   return withSubmitLock(path.join(session.profileFolder(), 'journal'), async () => {
     const owed = options.unfinished ? await hotline.unfinished() : [];
     const sources = await findSources(inputs, session.io);
+    if (options.anew && sources.length !== 1) throw usageError('With --anew, name one draft, not a folder of several.');
     const jobs = [
       ...owed.map((id) => ({ name: id, run: () => resume(hotline, id) })),
       ...sources.map((source) => ({ name: source.name, run: () => submitDraft(hotline, source, options) })),
@@ -63,11 +69,15 @@ async function resume(hotline: Hotline, id: string): Promise<Submitted> {
   return { acceptance: await hotline.submit(id), before: false, warnings: [] };
 }
 
-async function submitDraft(hotline: Hotline, source: Source, { resend, strict }: SubmitOptions): Promise<Submitted> {
+async function submitDraft(
+  hotline: Hotline,
+  source: Source,
+  { resend, anew, strict }: SubmitOptions,
+): Promise<Submitted> {
   const document = await source.read();
   const { warnings } = await hotline.check(document, { offline: true });
   if (strict && warnings.length > 0) throw new StrictError(warnings);
-  const { id, state } = await hotline.seal(document);
+  const { id, state } = await hotline.seal(document, { anew: anew ?? false });
   const before = state === 'accepted' && !resend;
   return { acceptance: await hotline.submit(id, { resend: resend ?? false }), before, warnings };
 }

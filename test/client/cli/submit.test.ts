@@ -48,6 +48,24 @@ async function writeMany(count: number): Promise<string> {
 const sent = (): number => log.filter(({ path, method }) => method === 'POST' && path === '/v1/referrals').length;
 
 describe('one draft', () => {
+  it('is referred again under a new id where --anew asks for it, and for one draft only', async () => {
+    const file = await write('case.json', routine);
+    const ids = [];
+    for (const args of [[], ['--anew'], []]) {
+      const [record] = records(await submit([file, ...args, '--json']));
+      ids.push((record as { id: string }).id);
+    }
+    expect(ids[1]).not.toBe(ids[0]);
+    expect(ids[2]).toBe(ids[1]);
+    expect(sent()).toBe(2);
+
+    const folderOfTwo = await writeMany(2);
+    for (const args of [[folderOfTwo], [file, file], ['--unfinished'], []]) {
+      expect((await submit([...args, '--anew'])).exit).toBe(2);
+    }
+    expect(sent()).toBe(2);
+  });
+
   it('from a file is accepted, and its routes are named', async () => {
     const file = await write('case.json', sampleDraft('immediate'));
     const { exit, out, err } = await submit([file]);

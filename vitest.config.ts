@@ -7,6 +7,7 @@ const SLOW = [
   'test/docs/runbooks.test.ts',
   'test/e2e/back-pressure.test.ts',
   'test/e2e/over-time.test.ts',
+  'test/e2e/poison.test.ts',
   'test/ops/**/*.test.ts',
 ];
 

@@ -150,6 +150,8 @@ export type TelemetryEvent =
   | 'failed'
   | 'delivered'
   | 'delivery-failed'
+  /** A delivery that failed for a cause that somebody has to mend, or for the fifth time in a row. */
+  | 'held-up'
   | 'undeliverable'
   | 'answered'
   /** By agency, at every sweep: how many immediate referrals (`count`) wait unopened since a quarter of an hour or more. */

@@ -25,19 +25,24 @@ const relay = {
  * dead-letter queue; the others of its batch do not come back with it.
  */
 export async function handler({ Records }: SQSEvent, invocation: Invocation): Promise<SQSBatchResponse> {
+  const messages = Records.map(({ messageId, body }) => ({ messageId, message: readDispatch(body) }));
   const results = await withinTime(invocation, () =>
     Promise.allSettled(
-      Records.map(async ({ body }) => {
-        const message = readDispatch(body);
+      messages.map(async ({ message }) => {
         if (!message) throw new SyntaxError('not a dispatch message');
         await deliverReferral(relay, message);
       }),
     ),
   );
-  const failures = Records.filter((_, index) => results[index]?.status === 'rejected');
-  for (const result of results) {
-    if (result.status !== 'rejected') continue;
-    relay.telemetry.record('failed', { error: result.reason instanceof Error ? result.reason.name : 'unknown' });
-  }
-  return { batchItemFailures: failures.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+  const failures = messages.flatMap(({ messageId, message }, index) => {
+    const result = results[index];
+    if (result?.status !== 'rejected') return [];
+    relay.telemetry.record('failed', {
+      ...(message && { hotline: message.hotline, id: message.id }),
+      message: messageId,
+      error: result.reason instanceof Error ? result.reason.name : 'unknown',
+    });
+    return [{ itemIdentifier: messageId }];
+  });
+  return { batchItemFailures: failures };
 }

@@ -17,6 +17,7 @@ const LEVELS: Partial<Record<TelemetryEvent, 'WARN' | 'ERROR'>> = {
   unopened: 'WARN',
   'page-failed': 'WARN',
   'delivery-failed': 'WARN',
+  'held-up': 'WARN',
   'dispatch-failed': 'WARN',
   'inbox-failed': 'WARN',
 };

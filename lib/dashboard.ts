@@ -60,7 +60,7 @@ export function createDashboard(scope: Construct, place: Place, apiId: string): 
         graph('Referrals', events('accepted', 'delivered', 'answered')),
         graph(
           'Trouble',
-          events('refused', 'failed', 'delivery-failed', 'undeliverable', 'dispatch-failed', 'inbox-failed'),
+          events('refused', 'failed', 'delivery-failed', 'held-up', 'undeliverable', 'dispatch-failed', 'inbox-failed'),
         ),
         graph('Unopened, immediate, by agency', [
           search(

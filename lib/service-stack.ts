@@ -80,6 +80,7 @@ export class ServiceStack extends Stack {
         maximumConcurrency: settings.deliverConcurrency[lane],
       });
     }
+    watchDeliveries(this, place);
     scheduleSweep(this, place, functions.sweep);
     createDashboard(this, place, api.api.apiId);
   }
@@ -132,6 +133,33 @@ function deployGradually(
   for (const name of FUNCTIONS) {
     functions[name].deployGradually(application, role, behindApi.has(name) ? [api.serverErrors] : []);
   }
+}
+
+/** What does not reach an agency and lies in no queue, where another alarm would see it. */
+function watchDeliveries(scope: Construct, place: Place): void {
+  createAlarm(scope, 'HeldUp', {
+    place,
+    holder: 'deliver',
+    what: 'held-up',
+    description:
+      'A delivery fails, and not for a moment: a key that is disabled, an agency that is gone from the registry. It is tried again.',
+    runbook: 'service-faults.md#held-up',
+    // Every six hours at the latest there is another attempt: until it succeeds, the alarm holds.
+    metric: eventMetric(place.stage, 'held-up').with({ period: Duration.hours(1) }),
+    threshold: 1,
+    periods: 7,
+    ofThem: 1,
+  });
+  createAlarm(scope, 'Undeliverable', {
+    place,
+    holder: 'deliver',
+    what: 'undeliverable',
+    description:
+      'A referral that no key opens, for its hotline has sealed it wrongly: no agency gets it. Call the hotline.',
+    runbook: 'dead-letters.md#undeliverable',
+    metric: eventMetric(place.stage, 'undeliverable'),
+    threshold: 1,
+  });
 }
 
 function scheduleSweep(scope: Construct, place: Place, sweep: RelayFunction): void {

@@ -21,6 +21,8 @@ interface Status {
   region: string;
   at: Timestamp;
   suspended: ({ partner: string } & Suspension)[];
+  /** Agencies to which something is owed and which are not in the registry, so that nothing can be sent to them. */
+  gone: string[];
   routes: RouteTally[];
   inboxes: ({ hotline: string } & Backlog)[];
   outbox: Backlog;
@@ -38,10 +40,11 @@ export async function showStatus(session: Session, { all = false }: { all?: bool
 
 async function readStatus({ cloud, now }: Session): Promise<Status> {
   const { stage, region, registry, ledger, suspensions } = cloud;
+  const gone = (await ledger.rememberAgencies([])).filter((agency) => !registry.agencies.has(agency)).toSorted();
   const agencies = [...registry.agencies.keys()];
   const hotlines = [...registry.hotlines.keys()];
   const routes = await mapSome(
-    agencies.flatMap((agency) => URGENCIES.map((urgency) => ({ agency, urgency }))),
+    [...agencies, ...gone].flatMap((agency) => URGENCIES.map((urgency) => ({ agency, urgency }))),
     ({ agency, urgency }) => tallyRoutes(ledger, agency, urgency),
   );
   const inboxes = await mapSome(hotlines, async (hotline) => ({ hotline, ...(await tallyInbox(ledger, hotline)) }));
@@ -54,7 +57,7 @@ async function readStatus({ cloud, now }: Session): Promise<Status> {
       { queue: dispatchQueue(stage, lane), isDead: false },
       { queue: dispatchQueue(stage, `dead-${lane}`), isDead: true },
     ]),
-    ...agencies.flatMap((partner) =>
+    ...[...agencies, ...gone].flatMap((partner) =>
       (['urgent', 'routine', 'dead'] as const).map((queue) => ({
         queue: agencyQueue(stage, partner, queue),
         partner,
@@ -72,20 +75,24 @@ async function readStatus({ cloud, now }: Session): Promise<Status> {
     region,
     at: toTimestamp(now()),
     suspended: suspended.flat(),
+    gone: gone.filter((id) => routes.some((tally) => tally.agency === id && countOwed(tally) > 0)),
     routes,
     inboxes,
     outbox: await tallyOutbox(ledger),
-    queues,
+    // The stack of one that is gone may be gone as well.
+    queues: queues.filter(({ partner, isMissing }) => !(isMissing && gone.includes(partner ?? ''))),
   };
 }
 
 const countOpen = ({ pending, delivered, unreadable }: RouteTally): number => pending + delivered + unreadable;
 
+const countOwed = (tally: RouteTally): number => countOpen(tally) + tally.withdrawals;
+
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 function describe({ stage, region, at, ...status }: Status, now: number, all: boolean): string {
   const age = (since: Timestamp | undefined): string => (since === undefined ? '' : describeAge(now, since));
-  const routes = status.routes.filter((tally) => all || countOpen(tally) + tally.withdrawals > 0);
+  const routes = status.routes.filter((tally) => all || countOwed(tally) > 0);
   const inboxes = status.inboxes.filter(({ count }) => all || count > 0);
   const queues = status.queues.filter(
     ({ waiting = 0, inFlight = 0, isMissing }) => all || isMissing || waiting + inFlight > 0,
@@ -93,6 +100,7 @@ function describe({ stage, region, at, ...status }: Status, now: number, all: bo
   const parts = [
     `${stage} in ${region} at ${at}`,
     ...status.suspended.map(({ partner, at: since, by }) => `SUSPENDED  ${partner} since ${since} by ${by}`),
+    ...status.gone.map((agency) => `GONE  ${agency} is not in the registry, and something is owed to it`),
     section('Not opened, by the ledger', [
       ['agency', 'urgency', 'pending', 'delivered', 'unreadable', 'withdrawals', 'oldest'],
       ...routes.map(({ agency, urgency, pending, delivered, unreadable, withdrawals, oldest, isCut }) => [

@@ -66,10 +66,19 @@ async function attempt(relay: Parts, referral: ReferralRow, record: ReferralReco
     });
     await ledger.replace(undeliverable(row, clock.now()));
   } else {
-    telemetry.record('delivery-failed', { ...fields, cause, failures: row.failures + 1 });
+    const failure = { ...fields, cause, failures: row.failures + 1 };
+    telemetry.record('delivery-failed', failure);
+    if (isHeldUp(cause, failure.failures)) telemetry.record('held-up', failure);
     await ledger.replace(failed(row, clock.now(), randomness.fraction()));
   }
 }
+
+/** Failures in a row, within some fifteen minutes, after which trouble is not taken for passing any more. */
+const LASTING = 5;
+
+/** Whether somebody has to act: not where AWS has trouble for a moment, nor where the operator has ordered it. */
+const isHeldUp = (cause: string, failures: number): boolean =>
+  cause === 'try-again' ? failures >= LASTING : cause !== 'suspended';
 
 /** @returns why it failed, or nothing */
 async function sendReferral(

@@ -2,14 +2,16 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { VISIBILITY } from '../../client/inbox.ts';
+import { retryVisibility } from '../../client/visibility.ts';
 import { DEFAULT_RETENTION } from '../../core/limits.ts';
 import { FUNCTIONS } from '../../core/names.ts';
-import { DAY } from '../../core/time.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
 import { LOOK, RECEIVE } from '../../lib/queue-policies.ts';
 import { readSettings } from '../../lib/stage-settings.ts';
 import { anchorsOf, listPages, readBlocks, readPage } from '../support/runbook.ts';
-import { propertiesOf, SETTINGS, synthesizeStage } from '../support/synthesized-stage.ts';
+import { findProperties, propertiesOf, SETTINGS, synthesizeStage } from '../support/synthesized-stage.ts';
 
 /* The operator's pages against the templates: every alarm has its section, and the numbers are those of the code. */
 
@@ -163,6 +165,25 @@ describe('The page on data protection', () => {
       new Set([(14 * DAY) / 1000]),
     );
     expect(text).toContain('14 days at most');
+  });
+});
+
+describe('The page on dead letters', () => {
+  it('says how long an agency’s messages take to die', () => {
+    const lane = findProperties(
+      stage.stack('de-kinderwacht'),
+      'AWS::SQS::Queue',
+      'QueueName',
+      'referral-relay-prod-de-kinderwacht-urgent',
+    );
+    const { maxReceiveCount: receives } = z.object({ maxReceiveCount: z.number() }).parse(lane['RedrivePolicy']);
+    expect((receives * VISIBILITY * SECOND) / MINUTE).toBe(20);
+    const hours = [0, 1].map((fraction) => {
+      const waits = Array.from({ length: receives - 1 }, (_, index) => retryVisibility(index + 1, 0, fraction));
+      return Math.round((waits.reduce((sum, wait) => sum + wait, 0) * SECOND) / HOUR);
+    });
+    expect(hours).toEqual([2, 4]);
+    expect(readPage('dead-letters.md')).toMatch(/dies after 20 minutes;.*after two to four hours/);
   });
 });
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { ENDPOINTS } from '../../core/endpoints.ts';
+import { SCHEDULE } from '../../core/limits.ts';
 import { FUNCTIONS, LANES } from '../../core/names.ts';
+import { SECOND } from '../../core/time.ts';
 import { OPTIONAL_VARIABLES, readConfig, VARIABLES } from '../../lambda/config.ts';
 import { matchesPattern, policiesOf } from '../support/synthesized-policies.ts';
 import {
@@ -266,6 +268,32 @@ describe.each(LANES)('dispatch, lane %s', (lane) => {
     const name = `referral-relay-prod-dispatch-${lane}-dead-letters`;
     expect(findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', name)).toMatchObject({
       Dimensions: [{ Name: 'QueueName', Value: `referral-relay-prod-dispatch-dead-${lane}` }],
+      Threshold: 1,
+    });
+  });
+});
+
+describe('a delivery that fails', () => {
+  it('for long raises an alarm that holds from one attempt to the next', () => {
+    const alarm = findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', 'referral-relay-prod-deliver-held-up');
+    expect(alarm).toMatchObject({
+      Namespace: 'ReferralRelay',
+      MetricName: 'held-up',
+      Dimensions: [{ Name: 'Stage', Value: 'prod' }],
+      Threshold: 1,
+      DatapointsToAlarm: 1,
+      TreatMissingData: 'notBreaching',
+    });
+    const { Period, EvaluationPeriods } = alarm;
+    expect(Number(Period) * Number(EvaluationPeriods) * SECOND).toBeGreaterThan(SCHEDULE.longestBackoff);
+  });
+
+  it('for ever raises an alarm', () => {
+    const name = 'referral-relay-prod-deliver-undeliverable';
+    expect(findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', name)).toMatchObject({
+      Namespace: 'ReferralRelay',
+      MetricName: 'undeliverable',
+      Dimensions: [{ Name: 'Stage', Value: 'prod' }],
       Threshold: 1,
     });
   });

@@ -32,6 +32,11 @@ async function accepted(world: World, routing = DE, more: Parameters<World['seal
 /** What the alarm of unopened immediate referrals would have seen. */
 const alarms = (world: World) => world.recorded.filter(({ event }) => event === 'unopened-immediate');
 
+/** What the alarm of deliveries that are held up would have seen. */
+const heldUp = (world: World) => world.recorded.filter(({ event }) => event === 'held-up').map(({ fields }) => fields);
+
+const throttled = (point: string) => (point === 'keys.rewrap' ? 'throttle' : 'none');
+
 describe('a referral', () => {
   it('reaches the agency of every country, which alone opens it, and its answer reaches the hotline', async () => {
     const world = new World();
@@ -145,9 +150,29 @@ describe('a referral', () => {
     const failures = world.recorded.filter(({ event }) => event === 'delivery-failed');
     expect(failures.length).toBeLessThan(15);
     expect(failures.at(-1)?.fields).toMatchObject({ agency: 'de-police', cause: 'DisabledException' });
+    expect(heldUp(world)).toEqual(failures.map(({ fields }) => fields));
     world.keys.setState(world.keys.agencyKeyId('de-police', { generation: 1 }), 'enabled');
     await world.pass(360);
     expect(world.waiting('de-police')).toHaveLength(1);
+  });
+
+  it('that AWS will not take for a moment alarms nobody, and does so when that lasts', async () => {
+    const world = new World();
+    const { submission } = await world.seal(GB, DE);
+    await submitReferral(world.relay(), world.hotline(GB), submission);
+    await world.dispatch(throttled);
+    while (world.recorded.filter(({ event }) => event === 'delivery-failed').length < 4) {
+      world.clock.advance(MINUTE);
+      await world.sweep();
+      await world.dispatch(throttled);
+    }
+    expect(heldUp(world)).toEqual([]);
+    for (let minute = 0; heldUp(world).length === 0 && minute < 15; minute++) {
+      world.clock.advance(MINUTE);
+      await world.sweep();
+      await world.dispatch(throttled);
+    }
+    expect(heldUp(world)).toMatchObject([{ agency: 'de-police', cause: 'try-again', failures: 5 }]);
   });
 
   it('whose content key was not wrapped for the intake key is undeliverable, and the hotline is told', async () => {
@@ -267,6 +292,7 @@ describe('a suspended agency', () => {
     expect(world.waiting('ca-police', 'urgent')).toHaveLength(1);
     await world.pass(30);
     expect(world.waiting('de-police', 'urgent')).toEqual([]);
+    expect(heldUp(world)).toEqual([]);
     expect(world.ledger.record(name).routes).toMatchObject([{ agency: 'ca-police' }, { status: 'pending' }]);
     expect(world.recorded).toContainEqual({
       event: 'delivery-failed',

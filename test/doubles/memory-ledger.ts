@@ -15,12 +15,18 @@ const ITEM_BYTES = 400 * 1024;
 export class MemoryLedger {
   readonly #partitions = new Map<string, Map<string, LedgerRow>>();
   readonly #index = new DueIndex();
-  /** Every agency that ever was in the registry. */
-  readonly #agencies = new Set<string>();
+  /** Those to be remembered for good. */
+  readonly agencies = new Set<string>();
   /** When each hotline's bucket will be full again. */
   readonly #buckets = new Map<string, number>();
   /** Partners that the operator has suspended. */
   readonly suspended = new Set<string>();
+  readonly #onWrite: ((name: ReferralName) => void) | undefined;
+
+  /** `onWrite` is told of every write right after it. */
+  constructor(onWrite?: (name: ReferralName) => void) {
+    this.#onWrite = onWrite;
+  }
 
   /** The ledger as one invocation sees it. */
   connect(invocation: Invocation): Ledger {
@@ -55,8 +61,8 @@ export class MemoryLedger {
         ),
       rememberAgencies: (agencies) =>
         invocation.call('ledger.rememberAgencies', () => {
-          for (const agency of agencies) this.#agencies.add(agency);
-          return [...this.#agencies];
+          for (const agency of agencies) this.agencies.add(agency);
+          return [...this.agencies];
         }),
       take: (hotline, bucket, perMinute, now) =>
         invocation.call('ledger.take', () => {
@@ -112,6 +118,7 @@ export class MemoryLedger {
     if (partition.size > 0) this.#partitions.set(pk, partition);
     else this.#partitions.delete(pk);
     this.#index.follow(keyOf(key), before, after);
+    this.#onWrite?.(key);
   }
 }
 

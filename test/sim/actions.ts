@@ -1,0 +1,347 @@
+import * as fc from 'fast-check';
+import { type Lane, LANES } from '../../core/names.ts';
+import type { Onward, Routing, Urgency } from '../../core/schema.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
+import type { Further, Held, SimulatedAgency } from './agency.ts';
+import { deliver, runSweep } from './functions.ts';
+import type { SimulatedHotline } from './hotline.ts';
+import { COUNTRIES } from './partners.ts';
+import { describePlan, fate, pollFate, relayPlan, sweepPlan } from './plans.ts';
+import { CALM } from './processes.ts';
+import type { ReferralCase } from './referral-case.ts';
+import type { Address } from './sealing.ts';
+import type { World } from './world.ts';
+
+/** One step of a run, in the form that fast-check's model-based testing wants. */
+export type Action = fc.AsyncCommand<World, World>;
+
+interface Script<P> {
+  name: string;
+  weight: number;
+  parameters: fc.Arbitrary<P>;
+  /** Whether there is anything to do it with; a step for which there is not is left out. */
+  isPossible?: (world: World, parameters: P) => boolean;
+  act: (world: World, parameters: P) => Promise<void> | void;
+  describe: (parameters: P) => string;
+}
+
+interface WeightedAction {
+  weight: number;
+  arbitrary: fc.Arbitrary<Action>;
+}
+
+/** After each step everything comes to a halt, and the invariants are checked. */
+function action<P>({ name, weight, parameters, isPossible, act, describe }: Script<P>): WeightedAction {
+  const arbitrary = fc.tuple(parameters, chances).map(([values, seed]): Action => {
+    const text = `${name} ${describe(values)}${seed === 0 ? '' : ` (chance ${seed})`}`;
+    return {
+      check: (world) => isPossible?.(world as World, values) ?? true,
+      async run(world) {
+        world.begin(() => text, seed);
+        await act(world, values);
+        await world.processes.settle();
+      },
+      toString: () => text,
+    };
+  });
+  return { weight, arbitrary };
+}
+
+const chances = fc.oneof(
+  { withCrossShrink: true },
+  { arbitrary: fc.constant(0), weight: 1 },
+  { arbitrary: fc.nat(9_999), weight: 1 },
+);
+
+const which = fc.nat(30);
+const lane = fc.constantFrom(...LANES);
+const batch = fc.integer({ min: 1, max: 10 });
+const countries = fc.uniqueArray(fc.constantFrom(...COUNTRIES), { maxLength: 2 });
+const routing: fc.Arbitrary<Routing> = fc.record({ suspect: countries, victim: countries });
+const somewhere = routing.filter(({ suspect, victim }) => suspect.length + victim.length > 0);
+const address: fc.Arbitrary<Address> = fc.record({
+  routing,
+  urgency: fc.constantFrom<Urgency>('routine', 'high', 'immediate'),
+  onward: fc.oneof(
+    { withCrossShrink: true },
+    { arbitrary: fc.constant<Onward>('allowed'), weight: 4 },
+    { arbitrary: fc.constant<Onward>('refused'), weight: 1 },
+  ),
+});
+const seldom = fc.oneof(
+  { withCrossShrink: true },
+  { arbitrary: fc.constant(false), weight: 12 },
+  { arbitrary: fc.constant(true), weight: 1 },
+);
+
+const pick = <T>(list: readonly T[], index: number): T | undefined => list[index % list.length];
+
+const hotlineOf = (world: World, index: number): SimulatedHotline | undefined => pick(world.hotlines, index);
+const agencyOf = (world: World, index: number): SimulatedAgency | undefined => pick(world.agencies, index);
+const pendingOf = (world: World) => world.hotlines.flatMap(({ pending }) => pending);
+const casesOf = (world: World): { hotline: SimulatedHotline; subject: ReferralCase }[] =>
+  world.hotlines.flatMap((hotline) => hotline.cases.map((subject) => ({ hotline, subject })));
+const heldOf = (world: World): { agency: SimulatedAgency; held: Held }[] =>
+  world.agencies.flatMap((agency) => Array.from(agency.held.values(), (held) => ({ agency, held })));
+
+const show = ({ suspect, victim }: Routing): string => `${suspect.join('+') || '-'}/${victim.join('+') || '-'}`;
+
+const submit = action({
+  name: 'submit',
+  weight: 8,
+  parameters: fc.record({ hotline: fc.nat(1), address, wrongly: seldom, oldKey: seldom, sameId: seldom, fate }),
+  async act(world, { hotline: index, address, wrongly, oldKey, sameId, fate }) {
+    const hotline = hotlineOf(world, index);
+    if (!hotline) return;
+    const others = casesOf(world).filter((other) => other.hotline !== hotline);
+    const twin = sameId ? others.at(-1)?.subject.name.id : undefined;
+    const isTaken = hotline.cases.some(({ name }) => name.id === twin);
+    const id = (isTaken ? undefined : twin) ?? world.newId(hotline.skew);
+    (await hotline.prepare(address, { id, wrongly, oldKey })).send(fate);
+  },
+  describe: ({ hotline, address, wrongly, oldKey, sameId, fate }) =>
+    `by hotline ${hotline} to ${show(address.routing)}, ${address.urgency}, onward ${address.onward}` +
+    `${wrongly ? ', sealed wrongly' : ''}${oldKey ? ', old key' : ''}${sameId ? ', an id of the other' : ''}` +
+    ` ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const conflict = action({
+  name: 'submit another under the id of',
+  weight: 1,
+  parameters: fc.record({ which, address, fate }),
+  isPossible: (world) => casesOf(world).length > 0,
+  async act(world, { which, address, fate }) {
+    const found = pick(casesOf(world), which);
+    if (!found || found.subject.variants.length > 1) return;
+    const { id } = found.subject.name;
+    (await found.hotline.prepare(address, { id, wrongly: false, oldKey: false })).send(fate);
+  },
+  describe: ({ which, address, fate }) => `${which} to ${show(address.routing)} ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const retry = action({
+  name: 'retry',
+  weight: 4,
+  parameters: fc.record({ which, fate }),
+  isPossible: (world) => pendingOf(world).length > 0,
+  act: (world, { which, fate }) => pick(pendingOf(world), which)?.send(fate),
+  describe: ({ which, fate }) => `${which} ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const repeat = action({
+  name: 'repeat',
+  weight: 1,
+  parameters: fc.record({ hotline: fc.nat(1), which, fate }),
+  isPossible: (world, { hotline }) => (hotlineOf(world, hotline)?.journal.length ?? 0) > 0,
+  act: (world, { hotline, which, fate }) => pick(hotlineOf(world, hotline)?.journal ?? [], which)?.send(fate),
+  describe: ({ hotline, which, fate }) => `${which} of hotline ${hotline} ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const withdraw = action({
+  name: 'withdraw',
+  weight: 2,
+  parameters: fc.record({ which, fate }),
+  isPossible: (world) => casesOf(world).length > 0,
+  act(world, { which, fate }) {
+    const found = pick(casesOf(world), which);
+    found?.hotline.withdraw(found.subject).send(fate);
+  },
+  describe: ({ which, fate }) => `${which} ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const hotlineSendsOn = action({
+  name: 'its hotline sends on',
+  weight: 2,
+  parameters: fc.record({ which, routing: somewhere, fate }),
+  isPossible: (world) => casesOf(world).length > 0,
+  act(world, { which, routing, fate }) {
+    const found = pick(casesOf(world), which);
+    found?.hotline.sendOn(found.subject, routing).send(fate);
+  },
+  describe: ({ which, routing, fate }) => `${which} to ${show(routing)} ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const agencySendsOn = action({
+  name: 'an agency sends on',
+  weight: 3,
+  parameters: fc.record({ which, routing: somewhere, fate }),
+  isPossible: (world) => heldOf(world).length > 0,
+  act(world, { which, routing, fate }) {
+    const found = pick(heldOf(world), which);
+    found?.agency.sendOn(found.held, routing, fate);
+  },
+  describe: ({ which, routing, fate }) => `${which} to ${show(routing)} ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const FURTHER: readonly Further[] = [
+  { status: 'actionable', reason: 'case-opened' },
+  { status: 'closed', reason: 'child-safeguarded' },
+  { status: 'wrong-jurisdiction', countries: ['FR', 'DE'] },
+  { status: 'not-actionable', reason: 'insufficient' },
+  { status: 'unreadable', reason: 'schema' },
+];
+
+const state = action({
+  name: 'an agency states',
+  weight: 2,
+  parameters: fc.record({ which, further: fc.constantFrom(...FURTHER), fate }),
+  isPossible: (world) => heldOf(world).length > 0,
+  act(world, { which, further, fate }) {
+    const found = pick(heldOf(world), which);
+    found?.agency.state(found.held, further, fate);
+  },
+  describe: ({ which, further, fate }) => `${which} ${further.status} ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const collect = action({
+  name: 'collect',
+  weight: 4,
+  parameters: fc.record({ hotline: fc.nat(1), max: batch, acknowledged: fc.nat(10), fate }),
+  act: (world, { hotline, max, acknowledged, fate }) => hotlineOf(world, hotline)?.collect(max, acknowledged, fate),
+  describe: ({ hotline, max, acknowledged, fate }) =>
+    `by hotline ${hotline}, ${acknowledged} of ${max}, ${fate.wire}${describePlan(fate.plan)}`,
+});
+
+const poll = action({
+  name: 'poll',
+  weight: 8,
+  parameters: fc.record({ agency: fc.nat(4), lane, max: batch, fate: pollFate }),
+  isPossible: (world, { agency }) => agencyOf(world, agency)?.isPolling === false,
+  act: (world, { agency, lane, max, fate }) => agencyOf(world, agency)?.poll(lane, max, fate),
+  describe: ({ agency, lane, max, fate }) =>
+    `by agency ${agency} ${lane} ×${max}, reader ${fate.reader}, ${fate.wire}` +
+    `${describePlan(fate.plan)}${describePlan(fate.own)}`,
+});
+
+const runDeliver = action({
+  name: 'deliver',
+  weight: 9,
+  parameters: fc.record({ lane, max: batch, plan: relayPlan }),
+  act: (world, { lane, max, plan }) => void deliver(world, lane, max, plan),
+  describe: ({ lane, max, plan }) => `${lane} ×${max}${describePlan(plan)}`,
+});
+
+const sweepOnce = action({
+  name: 'sweep',
+  weight: 6,
+  parameters: fc.record({ page: fc.constantFrom(100, 2), plan: sweepPlan }),
+  act: (world, { page, plan }) => runSweep(world, page, plan),
+  describe: ({ page, plan }) => `${page} a lane${describePlan(plan)}`,
+});
+
+const resume = action({
+  name: 'resume',
+  weight: 6,
+  parameters: which,
+  isPossible: (world) => world.processes.held > 0,
+  act: (world, index) => world.processes.resume(index),
+  describe: String,
+});
+
+const WAITS = [SECOND, 20 * SECOND, MINUTE, 2 * MINUTE, 11 * MINUTE, HOUR, 7 * HOUR, DAY, 13 * DAY, 15 * DAY, 31 * DAY];
+
+const wait = action({
+  name: 'wait',
+  weight: 6,
+  parameters: fc.constantFrom(...WAITS),
+  act(world, time) {
+    world.clock.advance(time);
+    world.processes.end('expired');
+  },
+  describe: (time) => `${time / SECOND} s`,
+});
+
+/** What passes in a minute when nothing goes wrong. */
+const work = action({
+  name: 'all goes well for a minute',
+  weight: 4,
+  parameters: fc.record({ agency: fc.nat(4), lane: fc.constantFrom<Lane>(...LANES) }),
+  async act(world, { agency: index, lane }) {
+    world.clock.advance(MINUTE);
+    world.processes.end('expired');
+    runSweep(world, 100, CALM);
+    await world.processes.settle();
+    for (const each of LANES) while (deliver(world, each, 10, CALM) > 0) await world.processes.settle();
+    const agency = agencyOf(world, index);
+    if (agency && !agency.isPolling) agency.poll(lane, 10, { wire: 'fine', plan: CALM, own: CALM, reader: 'works' });
+  },
+  describe: ({ agency, lane }) => `and agency ${agency} polls ${lane}`,
+});
+
+const KEY_STATES = ['enabled', 'disabled', 'denied', 'pending-deletion'] as const;
+
+const setKeyState = action({
+  name: 'KMS: the keys of',
+  weight: 2,
+  parameters: fc.record({ partner: which, state: fc.constantFrom(...KEY_STATES) }),
+  act(world, { partner, state }) {
+    const party = pick([...world.agencies, ...world.hotlines], partner);
+    if (party) world.partners.setKeyState(party.id, state);
+  },
+  describe: ({ partner, state }) => `partner ${partner} are ${state}`,
+});
+
+const register = action({
+  name: 'registry: agency',
+  weight: 2,
+  parameters: fc.record({ agency: fc.nat(4), isRegistered: fc.boolean() }),
+  isPossible: (world, { agency, isRegistered }) =>
+    world.partners.isRegistered(agencyOf(world, agency)?.id ?? '') !== isRegistered,
+  act(world, { agency, isRegistered }) {
+    world.partners.register(agencyOf(world, agency)?.id ?? '', isRegistered);
+  },
+  describe: ({ agency, isRegistered }) => `${agency} ${isRegistered ? 'comes' : 'goes'}`,
+});
+
+const rotate = action({
+  name: 'rotate',
+  weight: 1,
+  parameters: fc.record({
+    partner: which,
+    what: fc.constantFrom('KMS key', 'signing key'),
+    overlap: fc.constantFrom(DAY, 0),
+  }),
+  act(world, { partner, what, overlap }) {
+    const party = pick([...world.agencies, ...world.hotlines], partner);
+    if (!party) return;
+    if (what === 'signing key') party.rotateSigning(overlap);
+    else world.partners.rotateKmsKey(party.id, overlap);
+  },
+  describe: ({ partner, what, overlap }) => `the ${what} of partner ${partner}, overlap ${overlap / DAY} days`,
+});
+
+const SKEWS = [0, 20 * SECOND, -4 * MINUTE, -10 * MINUTE, DAY, -DAY];
+
+const skew = action({
+  name: 'clock of',
+  weight: 1,
+  parameters: fc.record({ partner: which, by: fc.constantFrom(...SKEWS) }),
+  act(world, { partner, by }) {
+    const party = pick([...world.agencies, ...world.hotlines], partner);
+    if (party) party.skew = by;
+  },
+  describe: ({ partner, by }) => `partner ${partner} is ${by / SECOND} s ahead`,
+});
+
+/** All that can happen, each as often as its weight says. */
+export const anyAction: fc.Arbitrary<Action> = fc.oneof(
+  submit,
+  runDeliver,
+  poll,
+  sweepOnce,
+  wait,
+  work,
+  collect,
+  retry,
+  resume,
+  withdraw,
+  hotlineSendsOn,
+  agencySendsOn,
+  state,
+  repeat,
+  conflict,
+  setKeyState,
+  register,
+  rotate,
+  skew,
+);

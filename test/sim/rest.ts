@@ -1,0 +1,192 @@
+import type { StatementContent } from '../../core/ledger.ts';
+import { SCHEDULE } from '../../core/limits.ts';
+import { agencyQueue, dispatchQueue, LANES, outcomesQueue } from '../../core/names.ts';
+import { DAY, fromTimestamp, HOUR, MINUTE } from '../../core/time.ts';
+import type { SimulatedAgency } from './agency.ts';
+import { deliver, runSweep } from './functions.ts';
+import { AGENCIES, HOTLINES, STAGE } from './partners.ts';
+import { CALM } from './processes.ts';
+import { caseKey, type ReferralCase } from './referral-case.ts';
+import { type InvariantName, Violation } from './violation.ts';
+import { isSubset } from './witness.ts';
+import type { World } from './world.ts';
+
+const FINE = { wire: 'fine', plan: CALM } as const;
+const PAGE = 1_000;
+
+/** Far more rounds than anything needs that makes progress. */
+const MOST_ROUNDS = 120;
+
+/**
+ * Faults have stopped: everybody is back, every clock is right, every key works, and time passes. All that was promised
+ * comes true, then nothing is left to do, and in the end nothing is left at all.
+ * @param absent an agency that never comes back, if any
+ * @throws {Violation}
+ */
+export async function comeToRest(world: World, absent: string | undefined): Promise<void> {
+  await stopFaults(world);
+  const agencies = world.agencies.filter(({ id }) => id !== absent);
+  const startedAt = world.clock.now();
+  for (let round = 0; ; round += 1) {
+    if (round === MOST_ROUNDS) throw new Violation('rest', `work goes on after ${MOST_ROUNDS} rounds`);
+    await work(world, agencies);
+    const next = nextWork(world, absent);
+    if (next === undefined) break;
+    world.clock.advance(Math.max(next - world.clock.now(), MINUTE));
+  }
+  checkSends(world, startedAt);
+  await repeatSubmissions(world);
+  for (const subject of world.witness.cases.values()) if (!subject.isForgotten) checkPromises(world, subject, absent);
+  checkAnswers(world);
+  await untilForgotten(world, absent);
+}
+
+async function stopFaults(world: World): Promise<void> {
+  world.begin(() => '== faults stop', 0);
+  world.processes.end('all');
+  world.witness.sends.clear();
+  for (const party of [...world.hotlines, ...world.agencies]) {
+    party.skew = 0;
+    world.partners.setKeyState(party.id, 'enabled');
+  }
+  for (const { id } of world.agencies) if (!world.partners.isRegistered(id)) world.partners.register(id, true);
+  await world.processes.settle();
+}
+
+/** One round in which everybody does what there is to do. */
+async function work(world: World, agencies: readonly SimulatedAgency[]): Promise<void> {
+  world.trace.step(() => 'everybody works');
+  const { processes } = world;
+  for (const hotline of world.hotlines) {
+    for (const owed of hotline.pending) {
+      owed.send(FINE);
+      await processes.settle();
+    }
+  }
+  runSweep(world, PAGE, CALM);
+  await processes.settle();
+  for (const lane of LANES) while (deliver(world, lane, 10, CALM) > 0) await processes.settle();
+  for (const agency of agencies) {
+    for (const lane of LANES) {
+      do {
+        agency.poll(lane, 10, { ...FINE, own: CALM, reader: 'works' });
+        await processes.settle();
+      } while (agency.received > 0);
+    }
+  }
+  for (const hotline of world.hotlines) {
+    do {
+      hotline.collect(10, 10, FINE);
+      await processes.settle();
+    } while (hotline.received > 0);
+  }
+}
+
+/** When there is something to do again but to remove what need not be kept; nothing if never. */
+function nextWork(world: World, absent: string | undefined): number | undefined {
+  const times: number[] = [];
+  for (const name of world.ledger.names()) {
+    const { outbox, routes, statements } = world.ledger.record(name);
+    for (const row of [outbox, ...routes.filter(({ agency }) => agency !== absent), ...statements]) {
+      if (row?.due) times.push(fromTimestamp(row.due.at));
+    }
+  }
+  const queues = [
+    ...LANES.map((lane) => dispatchQueue(STAGE, lane)),
+    ...HOTLINES.map((hotline) => outcomesQueue(STAGE, hotline)),
+    ...Object.keys(AGENCIES)
+      .filter((agency) => agency !== absent)
+      .flatMap((agency) => LANES.map((lane) => agencyQueue(STAGE, agency, lane))),
+  ];
+  const now = world.clock.now();
+  if (queues.some((queue) => world.queues.bodies(queue).length > 0)) times.push(now + HOUR);
+  if (world.hotlines.some(({ pending }) => pending.length > 0)) times.push(now + MINUTE);
+  return times.length > 0 ? Math.min(...times) : undefined;
+}
+
+/** Since faults stopped, nothing was sent more often than the schedule has it. */
+function checkSends(world: World, startedAt: number): void {
+  const days = (world.clock.now() - startedAt) / DAY;
+  for (const [what, times] of world.witness.sends) {
+    if (times > 5 + days) throw new Violation('rest', `${what} was sent ${times} times in ${Math.ceil(days)} days`);
+  }
+}
+
+/** Whatever a hotline submits once more gets the answer that it got, or would have got. */
+async function repeatSubmissions(world: World): Promise<void> {
+  for (const hotline of world.hotlines) {
+    for (const owed of hotline.journal) {
+      if (owed.state !== 'done') continue;
+      owed.send(FINE);
+      await world.processes.settle();
+    }
+  }
+  runSweep(world, PAGE, CALM);
+  await world.processes.settle();
+  for (const lane of LANES) while (deliver(world, lane, 10, CALM) > 0) await world.processes.settle();
+}
+
+function checkPromises(world: World, subject: ReferralCase, absent: string | undefined): void {
+  const { referral, routes, statements } = world.ledger.record(subject.name);
+  if (!referral) return;
+  const isWithdrawn = statements.some(({ content }) => content.type === 'withdraw');
+  const isBroken = subject.variantOf(referral)?.isBroken === true;
+  for (const agency of world.agencies) {
+    if (agency.id === absent) continue;
+    const fail = (invariant: InvariantName, detail: string): never => {
+      throw new Violation(invariant, `${subject.label}: ${agency.id} ${detail}`);
+    };
+    const held = agency.held.get(caseKey(subject.name));
+    const promised = subject.promised.get(agency.id);
+    if (isWithdrawn && held && !agency.told.has(caseKey(subject.name))) {
+      fail('withdrawn', 'was not told of the withdrawal');
+    }
+    if (isBroken && held) fail('intact', 'opened what cannot be opened');
+    if (!promised || isWithdrawn || isBroken) continue;
+    if (!held) fail('opened', 'never opened it');
+    if (!isSubset(promised.countries, [...(held?.countries ?? []), ...foreign(agency.id, promised.countries)])) {
+      fail('opened', `opened it, but not for ${promised.countries.join()}`);
+    }
+    const status = routes.find((row) => row.agency === agency.id)?.status;
+    if (status !== 'opened') fail('truthful', `opened it, and the ledger says ${status}`);
+  }
+}
+
+/** Countries that an agency has as stand-in, which it cannot see in the document as its own. */
+const foreign = (agency: string, countries: readonly string[]): string[] =>
+  countries.filter((country) => !AGENCIES[agency]?.countries.includes(country));
+
+/** Every statement taken in and every event has reached its hotline. */
+function checkAnswers(world: World): void {
+  for (const { statement, name } of world.witness.answers.values()) {
+    if (world.witness.find(name)?.isForgotten || world.witness.received.get(name.hotline)?.has(statement)) continue;
+    throw new Violation('answered', `a statement about ${caseKey(name)} never reached its hotline`);
+  }
+  for (const name of world.ledger.names()) {
+    for (const { content, key, due } of world.ledger.record(name).statements) {
+      if (isForHotline(content) && due) throw new Violation('rest', `${key} is still owed to its hotline`);
+    }
+  }
+}
+
+const isForHotline = ({ type }: StatementContent): boolean => type === 'outcome' || type === 'event';
+
+/** Content goes when its time has come, and everything when custody ends. */
+async function untilForgotten(world: World, absent: string | undefined): Promise<void> {
+  const { content, custody } = world.retention;
+  for (const wait of [content + 2 * HOUR, content + 2 * HOUR, custody, SCHEDULE.abandoned]) {
+    world.begin(() => `== ${Math.round(wait / DAY)} days later`, 0);
+    world.clock.advance(wait);
+    for (let times = 0; times < 3; times += 1) {
+      runSweep(world, PAGE, CALM);
+      await world.processes.settle();
+      world.clock.advance(MINUTE);
+    }
+    for (const lane of LANES) while (deliver(world, lane, 10, CALM) > 0) await world.processes.settle();
+  }
+  for (const name of world.ledger.names()) {
+    const { referral, routes } = world.ledger.record(name);
+    if (referral && routes.some(({ agency }) => agency === absent)) continue;
+    throw new Violation('rest', `${world.witness.find(name)?.label} is kept for ever`);
+  }
+}

@@ -12,7 +12,12 @@ const SLOW = [
 ];
 
 // Files share what they import: nothing here replaces modules, and each import of the CDK costs seconds.
-const shared = { isolate: false, testTimeout: 60_000, hookTimeout: 120_000 };
+const shared = {
+  isolate: false,
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  setupFiles: ['test/support/no-leaks.ts'],
+};
 
 export default defineConfig({
   test: {

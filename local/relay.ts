@@ -13,6 +13,7 @@ import { startEmulators } from './emulators.ts';
 import { type Functions, startFunctions } from './functions.ts';
 import { startGateway } from './gateway.ts';
 import { startLambdaApi } from './lambda.ts';
+import { LOG_CHANNEL, type LoggedLine } from './log-channel.ts';
 import { writeOperatorFile } from './operator-file.ts';
 import { type Authorize, deployedPolicy, type Kms, startKms } from './kms/kms.ts';
 import { addSigningKeys, writeProfiles, writeRegistry } from './partners.ts';
@@ -126,7 +127,11 @@ async function start(
   if (!STAGE.test(stage))
     throw new Error('The stage must be at most eight lower-case letters and digits, a letter first.');
   const dataDir = await openDataDir(options.dataDir, onClose);
-  const log = options.log ?? (options.dataDir === undefined ? () => undefined : logTo(join(dataDir, 'relay.log')));
+  const keep = options.log ?? (options.dataDir === undefined ? () => undefined : logTo(join(dataDir, 'relay.log')));
+  const log = (source: string, line: string): void => {
+    LOG_CHANNEL.publish({ source, line } satisfies LoggedLine);
+    keep(source, line);
+  };
   const onCrash = options.onCrash ?? ((error) => log('relay', error.message));
   const profilesDir = join(dataDir, 'profiles');
   const registryDir = join(dataDir, 'registry');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, it } from 'vitest';
 import { createHotline, loadHotlineProfile } from '../../client/index.ts';
+import { publishOutput } from '../support/leaks.ts';
 
 /* `npm start`, killed without warning, on a machine that stays. */
 
@@ -15,6 +16,7 @@ const running = new Set<ChildProcess>();
 
 afterAll(async () => {
   for (const child of running) child.kill('SIGKILL');
+  publishOutput('relay.log', readFileSync(join(folder, 'relay.log'), 'utf8'));
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -28,6 +30,7 @@ function start(): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => {
+      publishOutput('start', chunk.toString());
       output += chunk.toString();
       if (output.includes('The relay is up')) resolve(child);
     });

@@ -237,7 +237,7 @@ interface Attempt {
   /** Loosened one after the other: only when all are, the attempt gets past the policies. */
   loosen: Loosening[];
   /** What comes of it then, if not success. */
-  then?: string;
+  comesTo?: string;
 }
 
 const ATTEMPTS: Attempt[] = [
@@ -265,7 +265,7 @@ const ATTEMPTS: Attempt[] = [
     what: 'an agency opens what is its own under the name of another',
     run: (target) => decrypt(agency('gb-crossbar'), target, 'gb-crossbar', 'de-kinderwacht'),
     loosen: [openKey('agency key', 'gb-crossbar', 'kms:Decrypt')],
-    then: 'InvalidCiphertextException',
+    comesTo: 'InvalidCiphertextException',
   },
   {
     what: 'the administrator opens what is wrapped for an agency',
@@ -322,7 +322,7 @@ describe('what is refused, by the simulator', () => {
     for (const [index, loosen] of attempt.loosen.entries()) {
       policies = loosen(policies);
       const isLast = index === attempt.loosen.length - 1;
-      expect(await judgedBy(policies, attempt)).toBe(isLast ? (attempt.then ?? 'done') : 'AccessDeniedException');
+      expect(await judgedBy(policies, attempt)).toBe(isLast ? (attempt.comesTo ?? 'done') : 'AccessDeniedException');
     }
   });
 

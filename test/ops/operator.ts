@@ -10,6 +10,7 @@ import type { Io } from '../../client/cli/io.ts';
 import { loadAgencyProfile } from '../../client/profile.ts';
 import type { LocalRelay } from '../../local/relay.ts';
 import { runOps } from '../../ops/program.ts';
+import { publishOutput } from '../support/leaks.ts';
 
 /* The operator at work on an embedded cloud. */
 
@@ -37,6 +38,7 @@ export async function ops(relay: Pick<LocalRelay, 'dataDir'> & { aws?: Io['aws']
     aws: relay.aws,
   };
   const exit = await runOps([...args, '--local', relay.dataDir], io);
+  publishOutput('ops', written.out + written.err);
   const lines = args.includes('--json') ? written.out.trim().split('\n') : [];
   const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   const audit = records.find((record) => 'audit' in record)?.['audit'] as Record<string, unknown> | undefined;

@@ -15,11 +15,15 @@ export interface Refusal {
   operation: string;
   error: string;
   about?: string;
+  /** Whether its message says back all that the request held. */
+  echoes?: boolean;
 }
 
 export class FaultyCloud {
   readonly #servers: Server[] = [];
   #refusal: Refusal | undefined;
+  #refused = 0;
+
   /** Opens a port for each service; to be given to the functions in place of `endpoints`. */
   async open(endpoints: Endpoints): Promise<Endpoints> {
     const [dynamodb, sqs, kms, sns] = await Promise.all(
@@ -31,6 +35,12 @@ export class FaultyCloud {
 
   refuse(refusal: Refusal): void {
     this.#refusal = refusal;
+    this.#refused = 0;
+  }
+
+  /** How many requests the last refusal has met. */
+  get refused(): number {
+    return this.#refused;
   }
 
   relent(): void {
@@ -61,14 +71,16 @@ export class FaultyCloud {
     const operation = String(request.headers['x-amz-target']).split('.').at(-1);
     const refusal = this.#refusal;
     const isMeant = refusal?.service === service && refusal.operation === operation;
-    if (isMeant && body.includes(refusal.about ?? '')) answer(response, refusal.error);
-    else forward(request, body, response, target);
+    if (isMeant && body.includes(refusal.about ?? '')) {
+      this.#refused += 1;
+      answer(response, refusal.error, refusal.echoes ? body.toString() : 'Rate exceeded');
+    } else forward(request, body, response, target);
   }
 }
 
-function answer(response: ServerResponse, error: string): void {
+function answer(response: ServerResponse, error: string, message: string): void {
   response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-query-error': `${error};Sender` });
-  response.end(JSON.stringify({ __type: `com.amazonaws#${error}`, message: 'Rate exceeded' }));
+  response.end(JSON.stringify({ __type: `com.amazonaws#${error}`, message }));
 }
 
 function forward(request: IncomingMessage, body: Buffer, response: ServerResponse, { hostname, port }: URL): void {

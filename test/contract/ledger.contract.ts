@@ -417,7 +417,12 @@ const cases: Cases<Ledger> = {
     await ledger.create(row);
     row.countries.push('FR');
     const read = await ledger.read(name);
-    read.routes[0]?.countries.push('GB');
+    try {
+      read.routes[0]?.countries.push('GB');
+    } catch (error) {
+      // What is handed out frozen is as good as a copy.
+      expect(error).toBeInstanceOf(TypeError);
+    }
     expect((await ledger.read(name)).routes[0]?.countries).toEqual(['DE']);
   },
 };

@@ -36,8 +36,8 @@ interface Key {
 export class MemoryKeys {
   readonly #stage: string;
   readonly #keys = new Map<string, Key>();
-  /** What was unwrapped already: an RSA operation costs more than all else of a simulated run. */
-  readonly #unwrapped = new Map<string, Buffer>();
+  /** What was unwrapped already, and what cannot be: an RSA operation costs more than all else of a simulated run. */
+  readonly #unwrapped = new Map<string, Buffer | undefined>();
 
   constructor(stage: string) {
     this.#stage = stage;
@@ -127,16 +127,18 @@ export class MemoryKeys {
 
   #unwrap(keyId: string, privateKey: KeyObject, wrapped: Uint8Array): Buffer {
     const name = `${keyId} ${Buffer.from(wrapped).toString('base64')}`;
-    const known = this.#unwrapped.get(name);
-    if (known) return known;
-    try {
-      const options = { key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
-      const contentKey = privateDecrypt(options, wrapped);
-      this.#unwrapped.set(name, contentKey);
-      return contentKey;
-    } catch {
-      throw new ServiceError('InvalidCiphertextException');
-    }
+    if (!this.#unwrapped.has(name)) this.#unwrapped.set(name, tryToDecrypt(privateKey, wrapped));
+    const contentKey = this.#unwrapped.get(name);
+    if (!contentKey) throw new ServiceError('InvalidCiphertextException');
+    return contentKey;
+  }
+}
+
+function tryToDecrypt(privateKey: KeyObject, wrapped: Uint8Array): Buffer | undefined {
+  try {
+    return privateDecrypt({ key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, wrapped);
+  } catch {
+    return undefined;
   }
 }
 

@@ -8,12 +8,20 @@ import { type Invocation, ServiceError } from './faults.ts';
 /** DynamoDB, "Quotas": attribute names and values together. */
 const ITEM_BYTES = 400 * 1024;
 
+/** What stands of one referral. Rows are frozen, and never hold the sealed content, which is kept beside them. */
+interface Partition extends ReferralName {
+  rows: Map<string, LedgerRow>;
+  sealed: string | undefined;
+  /** All rows in the form in which they are read, made when first asked for after a write. */
+  record: ReferralRecord | undefined;
+}
+
 /**
  * The ledger in memory, with DynamoDB's semantics: single items, conditional writes, consistent reads of the table, an
- * index that may be behind. What goes in and out is copied.
+ * index that may be behind. What goes in is copied, and what comes out is frozen.
  */
 export class MemoryLedger {
-  readonly #partitions = new Map<string, Map<string, LedgerRow>>();
+  readonly #partitions = new Map<string, Partition>();
   readonly #index = new DueIndex();
   /** Those to be remembered for good. */
   readonly agencies = new Set<string>();
@@ -35,30 +43,29 @@ export class MemoryLedger {
       create: (row) =>
         invocation.call('ledger.create', () => {
           if (this.#find(row)) return false;
-          this.#write(row, row);
+          this.#write(row, sealedOf(row));
           return true;
         }),
-      put: (row) => invocation.call('ledger.put', () => this.#write(row, row)),
-      replace: (row) =>
+      put: (row) => invocation.call('ledger.put', () => void this.#write(row, sealedOf(row))),
+      replace: <T extends LedgerRow>(row: T) =>
         invocation.call('ledger.replace', () => {
-          const standing = this.#find(row);
-          if (standing?.rev !== row.rev) return undefined;
-          const next = { ...row, rev: row.rev + 1 };
-          this.#write(row, withContentOf(standing, next));
-          return copy(isWithoutContent(next) ? { ...next, sealed: undefined } : next);
+          if (this.#find(row)?.rev !== row.rev) return undefined;
+          const next = this.#write({ ...row, rev: row.rev + 1 }, this.#partition(row)?.sealed);
+          return row.kind === 'referral' && row.sealed !== undefined && !isWithoutContent(row)
+            ? { ...next, sealed: row.sealed }
+            : next;
         }),
       remove: (row) =>
         invocation.call('ledger.remove', () => {
           if (this.#find(row)?.rev !== row.rev) return false;
-          this.#write(row, undefined);
+          this.#remove(row);
           return true;
         }),
       due: (lane, until, limit, after) =>
-        invocation.call('ledger.due', (fault) =>
-          this.#index
-            .read(lane, toTimestamp(until), limit, fault === 'stale', after && `${after.due?.at} ${keyOf(after)}`)
-            .map((row) => copy(withoutContent(row))),
-        ),
+        invocation.call('ledger.due', (fault) => {
+          const from = after && `${after.due?.at} ${keyOf(after)}`;
+          return this.#index.read(lane, toTimestamp(until), limit, fault === 'stale', from);
+        }),
       rememberAgencies: (agencies) =>
         invocation.call('ledger.rememberAgencies', () => {
           for (const agency of agencies) this.agencies.add(agency);
@@ -78,74 +85,102 @@ export class MemoryLedger {
 
   /** What stands of one referral, without a call and its faults. */
   record(name: ReferralName, content?: 'content'): ReferralRecord {
-    const rows = [...(this.#partitions.get(partitionKey(name)) ?? [])]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, row]) => copy(content ? row : withoutContent(row)));
-    const outbox = rows.find((row) => row.kind === 'outbox');
-    const referral = rows.find((row) => row.kind === 'referral');
-    const retention = rows.find((row) => row.kind === 'retention');
-    return {
-      ...(outbox && { outbox }),
-      ...(referral && { referral }),
-      ...(retention && { retention }),
-      routes: rows.filter((row) => row.kind === 'route'),
-      statements: rows.filter((row) => row.kind === 'statement'),
-    };
+    const partition = this.#partition(name);
+    if (!partition) return NOTHING;
+    partition.record ??= toRecord(partition.rows);
+    const { record, sealed } = partition;
+    if (!content || !record.referral || sealed === undefined) return record;
+    return { ...record, referral: { ...record.referral, sealed } };
   }
 
   /** The names of all referrals of which anything stands. */
   names(): ReferralName[] {
-    return [...this.#partitions.keys()].map((key) => {
-      const [hotline = '', id = ''] = key.split('#');
-      return { hotline, id };
-    });
+    return Array.from(this.#partitions.values(), ({ hotline, id }) => ({ hotline, id }));
+  }
+
+  #partition(name: ReferralName): Partition | undefined {
+    return this.#partitions.get(partitionKey(name));
   }
 
   #find(row: LedgerRow): LedgerRow | undefined {
-    return this.#partitions.get(partitionKey(row))?.get(sortKey(row));
+    return this.#partition(row)?.rows.get(sortKey(row));
   }
 
-  #write(key: LedgerRow, row: LedgerRow | undefined): void {
-    if (row && sizeOf(row) > ITEM_BYTES) {
+  /** @returns the row as it now stands */
+  #write<T extends LedgerRow>(row: T, sealed: string | undefined): T {
+    if (sizeOf(row, sealed) > ITEM_BYTES) {
       throw new ServiceError('ValidationException', 'Item size has exceeded the maximum allowed size');
     }
-    const [pk, sk] = [partitionKey(key), sortKey(key)];
-    const partition = this.#partitions.get(pk) ?? new Map<string, LedgerRow>();
-    const before = partition.get(sk);
-    const after = row && copy(row);
-    if (after) partition.set(sk, after);
-    else partition.delete(sk);
-    if (partition.size > 0) this.#partitions.set(pk, partition);
-    else this.#partitions.delete(pk);
+    const { hotline, id } = row;
+    const partition = this.#partition(row) ?? { hotline, id, rows: new Map(), sealed: undefined, record: undefined };
+    this.#partitions.set(partitionKey(row), partition);
+    const after = freeze(withoutContent(row));
+    if (row.kind === 'referral') partition.sealed = isWithoutContent(row) ? undefined : sealed;
+    this.#follow(partition, row, after);
+    return after;
+  }
+
+  #remove(row: LedgerRow): void {
+    const partition = this.#partition(row);
+    if (!partition) return;
+    if (row.kind === 'referral') partition.sealed = undefined;
+    this.#follow(partition, row, undefined);
+    if (partition.rows.size === 0) this.#partitions.delete(partitionKey(row));
+  }
+
+  #follow(partition: Partition, key: LedgerRow, after: LedgerRow | undefined): void {
+    const sk = sortKey(key);
+    const before = partition.rows.get(sk);
+    if (after) partition.rows.set(sk, after);
+    else partition.rows.delete(sk);
+    partition.record = undefined;
     this.#index.follow(keyOf(key), before, after);
     this.#onWrite?.(key);
   }
+}
+
+const NOTHING: ReferralRecord = Object.freeze({ routes: freeze([]), statements: freeze([]) });
+
+function toRecord(partition: ReadonlyMap<string, LedgerRow>): ReferralRecord {
+  const rows = [...partition].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  const outbox = rows.find((row) => row.kind === 'outbox');
+  const referral = rows.find((row) => row.kind === 'referral');
+  const retention = rows.find((row) => row.kind === 'retention');
+  const [routes, statements] = [
+    rows.filter((row) => row.kind === 'route'),
+    rows.filter((row) => row.kind === 'statement'),
+  ];
+  Object.freeze(routes);
+  Object.freeze(statements);
+  return Object.freeze({
+    ...(outbox && { outbox }),
+    ...(referral && { referral }),
+    ...(retention && { retention }),
+    routes,
+    statements,
+  });
 }
 
 const partitionKey = ({ hotline, id }: ReferralName): string => `${hotline}#${id}`;
 
 const keyOf = (row: LedgerRow): string => `${partitionKey(row)} ${sortKey(row)}`;
 
+const sealedOf = (row: LedgerRow): string | undefined => (row.kind === 'referral' ? row.sealed : undefined);
+
 const isWithoutContent = (row: LedgerRow): boolean => row.kind === 'referral' && row.contentRemovedAt !== undefined;
 
-/** `next` with the sealed content that stands, unless it is to go. */
-function withContentOf(standing: LedgerRow, next: LedgerRow): LedgerRow {
-  if (standing.kind !== 'referral' || next.kind !== 'referral') return next;
-  return { ...next, sealed: isWithoutContent(next) ? undefined : standing.sealed };
-}
+const withoutContent = <T extends LedgerRow>(row: T): T =>
+  row.kind === 'referral' ? { ...row, sealed: undefined } : row;
 
-const withoutContent = (row: LedgerRow): LedgerRow => (row.kind === 'referral' ? { ...row, sealed: undefined } : row);
-
-/** Deep, and without members that are `undefined`, which the table does not keep either. */
-function copy<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(copy) as T;
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(members.map(([name, member]) => [name, copy(member)])) as T;
+/** A deep copy that cannot be changed (of what is such already, itself), without members that are `undefined`, which the table does not keep either. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  if (Array.isArray(value)) return Object.freeze(value.map(freeze)) as T;
+  const copy: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) if (member !== undefined) copy[name] = freeze(member);
+  return Object.freeze(copy) as T;
 }
 
 /** As JSON, which is somewhat more than DynamoDB counts. The content is ASCII. */
-function sizeOf(row: LedgerRow): number {
-  const content = row.kind === 'referral' ? (row.sealed?.length ?? 0) : 0;
-  return content + Buffer.byteLength(JSON.stringify(withoutContent(row)));
-}
+const sizeOf = (row: LedgerRow, sealed: string | undefined): number =>
+  (row.kind === 'referral' ? (sealed?.length ?? 0) : 0) + Buffer.byteLength(JSON.stringify(withoutContent(row)));

@@ -53,7 +53,8 @@ interface WrappedKey {
   encryptedKey: Buffer;
 }
 
-const POOL = 64;
+/** More than a hotline seals in nearly any run. */
+const POOL = 16;
 const pools = new WeakMap<KeyObject, { keys: WrappedKey[]; next: number }>();
 
 function nextContentKey(publicKey: KeyObject): WrappedKey {

@@ -293,6 +293,19 @@ const register = action({
   describe: ({ agency, isRegistered }) => `${agency} ${isRegistered ? 'comes' : 'goes'}`,
 });
 
+const suspend = action({
+  name: 'operator: partner',
+  weight: 2,
+  parameters: fc.record({ partner: which, isSuspended: fc.boolean() }),
+  isPossible: (world, { partner, isSuspended }) =>
+    world.ledger.suspended.has(pick([...world.agencies, ...world.hotlines], partner)?.id ?? '') !== isSuspended,
+  act(world, { partner, isSuspended }) {
+    const party = pick([...world.agencies, ...world.hotlines], partner);
+    if (party) world.setSuspended(party.id, isSuspended);
+  },
+  describe: ({ partner, isSuspended }) => `${partner} is ${isSuspended ? 'suspended' : 'let in again'}`,
+});
+
 const rotate = action({
   name: 'rotate',
   weight: 1,
@@ -342,6 +355,7 @@ export const anyAction: fc.Arbitrary<Action> = fc.oneof(
   conflict,
   setKeyState,
   register,
+  suspend,
   rotate,
   skew,
 );

@@ -119,7 +119,7 @@ export class SimulatedAgency {
       const token = await signStatement('route', payload, partners.signer(this.id));
       await own.awaitOther(
         this.#world.request(
-          { name: `${this.id}: send on ${subject.label}`, wire, plan, partnerNow: this.#now() },
+          { name: `${this.id}: send on ${subject.label}`, caller: this.id, wire, plan, partnerNow: this.#now() },
           (relay) => routeReferral(relay, this.#registered(relay), name, token),
           (routes) => {
             if (isAllowed) witness.routed(subject, routes);
@@ -259,7 +259,13 @@ export class SimulatedAgency {
     await own.invocation.call('agency.post', () => undefined);
     const reply: Reply<unknown> = await own.awaitOther(
       this.#world.request(
-        { name: `${this.id}: ${further.status} ${subject.label} v${version}`, wire, plan, partnerNow: this.#now() },
+        {
+          name: `${this.id}: ${further.status} ${subject.label} v${version}`,
+          caller: this.id,
+          wire,
+          plan,
+          partnerNow: this.#now(),
+        },
         (relay) => answerReferral(relay, this.#registered(relay), { hotline, id }, token),
         (answer) => witness.answered(payload, answer),
       ),

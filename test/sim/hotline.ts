@@ -32,7 +32,7 @@ interface Owed {
 const PATIENCE = 60 * SECOND;
 
 /** Not the last word: the same request may succeed later. */
-const PASSING = new Set<ErrorCode>(['stale-signature', 'slow-down', 'try-again', 'statement-mismatch']);
+const PASSING = new Set<ErrorCode>(['stale-signature', 'slow-down', 'try-again', 'statement-mismatch', 'unauthorized']);
 
 /** A hotline as protocol sections 2, 3, 7 and 8 want it. Its journal is durable. */
 export class SimulatedHotline {
@@ -121,7 +121,7 @@ export class SimulatedHotline {
   /** Takes items from the inbox, and acknowledges as many of them as it gets to. */
   collect(max: number, acknowledged: number, { wire, plan }: Fate): void {
     const { witness, trace } = this.#world;
-    const call = { plan, partnerNow: this.#now() };
+    const call = { plan, caller: this.id, partnerNow: this.#now() };
     this.received = 0;
     this.#run('collect', async (own) => {
       const receiving = this.#world.request(
@@ -167,7 +167,7 @@ export class SimulatedHotline {
         this.#run(what, async (own) => {
           const token = (await prepare?.()) ?? '';
           const answered = this.#world.request(
-            { ...fate, name: `${this.id}: ${what}`, partnerNow: this.#now() },
+            { ...fate, caller: this.id, name: `${this.id}: ${what}`, partnerNow: this.#now() },
             (relay) => call(relay, token),
             onAnswer,
           );

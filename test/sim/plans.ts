@@ -7,8 +7,22 @@ import { CALM, type Mishap, type Plan } from './processes.ts';
 /* What may befall processes. The simplest of everything comes first, so that failures shrink towards it. */
 
 const LEDGER = ['ledger.read', 'ledger.create', 'ledger.put', 'ledger.replace', 'ledger.remove'] as const;
-const RELAY = [...LEDGER, 'queues.dispatch', 'queues.sendToAgency', 'queues.sendToHotline', 'keys.rewrap'] as const;
-const API = [...LEDGER, 'queues.dispatch', 'queues.sendToHotline', 'queues.receive', 'queues.remove'] as const;
+const RELAY = [
+  ...LEDGER,
+  'ledger.isSuspended',
+  'queues.dispatch',
+  'queues.sendToAgency',
+  'queues.sendToHotline',
+  'keys.rewrap',
+] as const;
+const API = [
+  ...LEDGER,
+  'ledger.isSuspended',
+  'queues.dispatch',
+  'queues.sendToHotline',
+  'queues.receive',
+  'queues.remove',
+] as const;
 const AGENCY = [
   'inbox.receive',
   'kms.decrypt',

@@ -47,6 +47,7 @@ async function stopFaults(world: World): Promise<void> {
   world.witness.sends.clear();
   for (const party of [...world.hotlines, ...world.agencies]) {
     party.skew = 0;
+    world.setSuspended(party.id, false);
     world.partners.setKeyState(party.id, 'enabled');
   }
   for (const { id } of world.agencies) if (!world.partners.isRegistered(id)) world.partners.register(id, true);

@@ -53,6 +53,9 @@ export class World {
   /** Jitter, the order of messages and which come twice; each step has chance of its own. */
   #chance: Randomness = chance(0);
   #ids = 0;
+  /** The number of the suspension that each suspended partner is under. */
+  readonly #suspensions = new Map<string, number>();
+  #suspended = 0;
 
   constructor(keyring: Keyring, retention: Retention) {
     this.retention = retention;
@@ -81,6 +84,17 @@ export class World {
     this.trace.step(what);
   }
 
+  /** What the operator does to a partner, within seconds and without a deployment. */
+  setSuspended(partner: string, isSuspended: boolean): void {
+    if (isSuspended) {
+      this.ledger.suspended.add(partner);
+      this.#suspensions.set(partner, ++this.#suspended);
+    } else {
+      this.ledger.suspended.delete(partner);
+      this.#suspensions.delete(partner);
+    }
+  }
+
   fraction(): number {
     return this.#chance.fraction();
   }
@@ -94,9 +108,20 @@ export class World {
   /** The relay as one process sees it. */
   relay(invocation: Invocation, { skew, behind }: Plan): Relay {
     const clock: Clock = { now: () => this.clock.now() + skew };
+    const queues = this.queues.connect(invocation);
+    const before = new Map(this.#suspensions);
     return {
       ledger: this.ledger.connect(invocation),
-      queues: this.queues.connect(invocation),
+      queues: {
+        ...queues,
+        sendToAgency: (agency, lane, message) => {
+          const suspension = this.#suspensions.get(agency);
+          if (suspension !== undefined && suspension === before.get(agency)) {
+            this.witness.fail('confidential', `${agency} is sent something long after it was suspended`);
+          }
+          return queues.sendToAgency(agency, lane, message);
+        },
+      },
       keys: this.partners.keys.connect(invocation),
       registry: this.partners.registryOf(behind),
       clock,
@@ -111,11 +136,11 @@ export class World {
    * @param onAnswer what the relay answered, whether the caller hears it or not
    */
   async request<T>(
-    call: { name: string; wire: Wire; plan: Plan; partnerNow: number },
+    call: { name: string; caller: string; wire: Wire; plan: Plan; partnerNow: number },
     work: (relay: Relay) => Promise<T>,
     onAnswer: (value: T) => void,
   ): Promise<Reply<T>> {
-    const { name, wire, plan, partnerNow } = call;
+    const { name, caller, wire, plan, partnerNow } = call;
     if (wire !== 'fine') this.trace.note(() => `the network: ${wire}`);
     if (wire === 'request-lost') return { outcome: 'unknown' };
     const age = this.clock.now() - partnerNow;
@@ -123,9 +148,11 @@ export class World {
       return { outcome: 'refused', error: new RelayError('stale-signature', 'Check the clock.') };
     }
     const run = async (): Promise<Reply<T>> => {
-      const ending = await this.processes.start(name, API_TIMEOUT, plan, ({ invocation }) =>
-        work(this.relay(invocation, plan)),
-      );
+      const ending = await this.processes.start(name, API_TIMEOUT, plan, async ({ invocation }) => {
+        const relay = this.relay(invocation, plan);
+        if (await relay.ledger.isSuspended(caller)) throw new RelayError('unauthorized', 'Ask the operator.');
+        return work(relay);
+      });
       if (ending.outcome === 'finished') {
         onAnswer(ending.value);
         return { outcome: 'answered', value: ending.value };

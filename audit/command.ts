@@ -21,6 +21,8 @@ partner of every sort.
   --help   this text
 `;
 
+const ON_CALL = 'arn:aws:iam::444455556666:role/on-call';
+
 const root = join(import.meta.dirname, '..');
 
 interface Subject extends StageSources {
@@ -32,7 +34,12 @@ function chooseSubject(stage: string | undefined): Subject {
     const { name, settings, registryFiles } = loadStage(root, stage);
     return { name, what: `the stage ${name}`, settings, files: registryFiles };
   }
-  const settings = { account: '111122223333', region: 'eu-west-2', alarmEmails: ['on-call@relay.example'] };
+  const settings = {
+    account: '111122223333',
+    region: 'eu-west-2',
+    alarmEmails: ['on-call@relay.example'],
+    operators: [ON_CALL],
+  };
   return {
     name: 'example',
     what: 'an example with one partner of every sort',

@@ -5,11 +5,13 @@ import {
   type FunctionName,
   FUNCTIONS,
   intakeAlias,
+  LIVE_ALIAS,
+  OPERATOR,
   roleName,
 } from '../core/names.ts';
 import type { Agency, Partner, Registry } from '../core/registry.ts';
 import { keysOf } from '../lib/own-keys.ts';
-import { ledgerArn, logGroupArn, parseArn, type Place, roleArn } from '../lib/place.ts';
+import { functionArn, ledgerArn, logGroupArn, parseArn, type Place, roleArn } from '../lib/place.ts';
 import type { SynthesizedStage } from '../test/support/synthesized-stage.ts';
 import { AuditError, type Policy } from './simulator.ts';
 import { type PlacedPolicy, readOwnKeyPolicy, readPolicies } from './template-policies.ts';
@@ -30,9 +32,12 @@ export type Sort =
   | 'log of a function'
   | 'alarm topic'
   | 'page of an agency'
+  | 'sweep'
+  | 'another function'
   | 'role of a function'
   | 'role of CodeDeploy'
   | 'role of an agency'
+  | 'role of the operator'
   | 'key of no partner'
   | 'key open to all'
   | 'queue of no partner'
@@ -55,7 +60,7 @@ export interface Thing {
 }
 
 export interface Actor {
-  kind: 'function' | 'codedeploy' | 'agency' | 'administrator' | 'anybody' | 'service';
+  kind: 'function' | 'codedeploy' | 'operator' | 'on call' | 'agency' | 'administrator' | 'anybody' | 'service';
   /** Name of the function, id of the agency, or who else it is. */
   name: string;
   /** ARN, host name of a service, or `anonymous`. */
@@ -106,11 +111,11 @@ const isFunction = (name: string): name is FunctionName => FUNCTIONS.some((known
 
 function readRole(place: Place, registry: Registry, policies: readonly PlacedPolicy[], trust: PlacedPolicy): Actor {
   const name = trust.owner.slice(roleName(place.stage, '').length);
-  if (!isFunction(name) && name !== 'codedeploy' && !registry.agencies.has(name)) {
+  if (!isFunction(name) && name !== 'codedeploy' && name !== OPERATOR && !registry.agencies.has(name)) {
     throw new AuditError(`The role ${trust.owner} is none that the audit knows.`);
   }
   return {
-    kind: isFunction(name) ? 'function' : name === 'codedeploy' ? name : 'agency',
+    kind: isFunction(name) ? 'function' : name === 'codedeploy' || name === OPERATOR ? name : 'agency',
     name,
     principal: roleArn(place, name),
     account: place.account,
@@ -142,7 +147,13 @@ function readThing(place: Place, registry: Registry, { kind, owner, policy, alia
       return { ...ours, sort: sortOfName(holder, partner), arn: owner };
     case 'trust': {
       const commonName = registry.agencies.get(holder)?.rolesAnywhere?.commonName;
-      const sort = isFunction(holder) ? 'role of a function' : partner ? 'role of an agency' : 'role of CodeDeploy';
+      const sort = isFunction(holder)
+        ? 'role of a function'
+        : partner
+          ? 'role of an agency'
+          : holder === OPERATOR
+            ? 'role of the operator'
+            : 'role of CodeDeploy';
       const signIn = commonName === undefined ? {} : { commonName };
       return { ...here, ...signIn, sort, arn: roleArn(place, holder), owner: holder };
     }
@@ -199,6 +210,10 @@ function unguarded(place: Place): Thing[] {
   return [
     { sort: 'ledger', arn: ledger, account, stage },
     { sort: 'index of the ledger', arn: `${ledger}/index/${DUE_INDEX}`, account, stage },
+    ...FUNCTIONS.map((name): Thing => {
+      const sort = name === 'sweep' ? name : 'another function';
+      return { sort, arn: `${functionArn(place, name)}:${LIVE_ALIAS}`, account, stage, owner: name };
+    }),
     ...FUNCTIONS.map((name): Thing => {
       const group = logGroupArn(place, functionLogGroup(stage, name));
       return { sort: 'log of a function', arn: `${group}:log-stream:any`, account, stage, owner: name };

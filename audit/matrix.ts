@@ -1,4 +1,5 @@
-import { about, type ActionClass, actionsOn, classify } from './actions.ts';
+import { partitionKey, suspensionKey } from '../lambda/ledger-items.ts';
+import { about, type Action, type ActionClass, actionsOn, classify } from './actions.ts';
 import { type Actor, type Deployment, type Thing, WHATEVER } from './deployment.ts';
 import { ask, type Verdict } from './simulator.ts';
 import { STRANGER, type World } from './surroundings.ts';
@@ -16,13 +17,14 @@ export interface Cell {
 
 /**
  * Of a call with an encryption context: whose id it names. Of a queue or a topic: whether it comes over TLS. Of a
- * service: whether it acts for what belongs there.
+ * call on rows of the ledger: whether they are suspensions. Of a service: whether it acts for what belongs there.
  */
 export type Circumstance =
   | 'usual'
   | 'own name'
   | "another's name"
   | 'no name'
+  | 'of a suspension'
   | 'without TLS'
   | 'own source'
   | 'another source here'
@@ -54,14 +56,14 @@ export interface Selection {
 }
 
 async function* evaluateClass(world: World, actor: Actor, thing: Thing, of: ActionClass): AsyncGenerator<Cell> {
-  for (const circumstance of circumstancesOf(actor, thing, of.example.takesContext)) {
+  for (const circumstance of circumstancesOf(actor, thing, of.example)) {
     const verdict = await ask(
       {
         principal: actor.principal,
         action: of.example.name,
         resource: thing.arn,
         account: thing.account,
-        context: contextOf(world.stage, actor, thing, circumstance),
+        context: contextOf(world.stage, actor, thing, circumstance, of.example),
         encryptionContext: encryptionContextOf(thing, circumstance),
       },
       {
@@ -97,7 +99,10 @@ export function whoIs(actor: Actor, thing: Thing): string[] {
     case 'administrator':
     case 'anybody':
       return also;
+    case 'on call':
+      return ['on call', ...also];
     case 'codedeploy':
+    case 'operator':
     case 'service':
       return [actor.name];
   }
@@ -132,13 +137,14 @@ function neighbours(agencies: readonly Actor[], { owner = '' }: Thing): Actor[] 
   return [...sorted.slice(Math.max(next, 0)), ...sorted].slice(0, Math.min(NEIGHBOURS, sorted.length));
 }
 
-function circumstancesOf(actor: Actor, thing: Thing, takesContext: boolean): Circumstance[] {
+function circumstancesOf(actor: Actor, thing: Thing, { takesContext, takesPartition }: Action): Circumstance[] {
   if (actor.kind === 'service') {
     if (!namesService(thing)) return ['own source'];
     const subject: Circumstance[] = thing.commonName === undefined ? [] : ['another subject'];
     return ['own source', 'another source here', "another's source", ...subject];
   }
   if (thing.sort === 'agency key' && takesContext) return ['own name', "another's name", 'no name'];
+  if (thing.sort === 'ledger' && takesPartition) return ['usual', 'of a suspension'];
   return /:(sqs|sns):/.test(thing.arn) ? ['usual', 'without TLS'] : ['usual'];
 }
 
@@ -149,14 +155,26 @@ function encryptionContextOf({ owner = '' }: Thing, circumstance: Circumstance):
   return circumstance === 'no name' ? context : undefined;
 }
 
-function contextOf({ place }: Deployment, actor: Actor, thing: Thing, circumstance: Circumstance) {
+function contextOf(
+  { place }: Deployment,
+  actor: Actor,
+  thing: Thing,
+  circumstance: Circumstance,
+  { takesPartition }: Action,
+) {
   return {
     'aws:SecureTransport': String(circumstance !== 'without TLS'),
     ...(actor.principal.startsWith('arn:') && { 'aws:PrincipalArn': actor.principal }),
     ...(thing.aliases && thing.aliases.length > 0 && { 'kms:ResourceAliases': thing.aliases }),
+    ...(thing.sort === 'ledger' && takesPartition && { 'dynamodb:LeadingKeys': [partitionOf(circumstance)] }),
     ...(actor.kind === 'service' && sourceOf(place, actor, thing, circumstance)),
   };
 }
+
+const partitionOf = (circumstance: Circumstance): string =>
+  circumstance === 'of a suspension'
+    ? suspensionKey('gb-crossbar').pk
+    : partitionKey({ hotline: 'gb-lantern', id: '0193a7c0-0000-7000-8000-000000000000' });
 
 function sourceOf(place: Deployment['place'], { name }: Actor, thing: Thing, circumstance: Circumstance) {
   const service = name.slice(0, name.indexOf('.'));

@@ -20,9 +20,12 @@ const TITLES: Readonly<Record<Sort, string>> = {
   'log of a function': 'Log of a function',
   'alarm topic': 'Topic of the alarms',
   'page of an agency': 'Page of an agency',
+  sweep: 'Function sweep',
+  'another function': 'Function other than sweep',
   'role of a function': 'Role of a function',
   'role of CodeDeploy': 'Role of CodeDeploy',
   'role of an agency': 'Role of an agency that signs in with a certificate',
+  'role of the operator': "Role of the operator's command",
   'key of no partner': 'Key of no partner',
   'key open to all': 'Key open to all',
   'queue of no partner': 'Queue of no partner',
@@ -102,7 +105,7 @@ const ADMINISTRATOR =
   'with it, what is closed is left to the break-glass role alone. Each call below was put to the simulator too.';
 
 const LIMITS =
-  'Not looked at: who may call a function or the API (the functions verify signatures themselves), what a partner lets ' +
+  'Not looked at: which services of AWS may call a function, and who may call the API (the functions verify signatures themselves), what a partner lets ' +
   'its own people do, and policies that are in no template of this stage.';
 
 const isSort = (name: string): name is Sort => name in TITLES;
@@ -129,6 +132,7 @@ function listActions(actions: readonly string[], all: readonly string[], notes: 
 function when({ who, circumstances }: Permission): string {
   const has = (one: Circumstance): boolean => circumstances.includes(one);
   if (has('without TLS')) return ', even without TLS';
+  if (has('of a suspension') && !has('usual')) return ', of suspensions alone';
   if (has('own name') && !has('no name')) return ", with this agency's id in the encryption context";
   if (!has('own source') || has('another source here')) return '';
   return who.startsWith('rolesanywhere') ? ', for its own trust anchor and common name' : ', for alarms of this stage';

@@ -64,6 +64,7 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set([
   'aws:securetransport',
   'aws:sourceaccount',
   'aws:sourcearn',
+  'dynamodb:leadingkeys',
   'kms:resourcealiases',
 ]);
 

@@ -25,8 +25,11 @@ export const STRANGER = '444455556666';
 
 const SERVICES = ['lambda', 'codedeploy', 'rolesanywhere', 'cloudwatch', 'events', 'sns'];
 
-/** @param another stage in the same account, which must be as far away as a stranger */
-export function surround(stage: Deployment, another: Deployment): World {
+/**
+ * @param operators ARNs of those who may take on the operator's role
+ * @param another stage in the same account, which must be as far away as a stranger
+ */
+export function surround(stage: Deployment, another: Deployment, operators: readonly string[] = []): World {
   const { place, registry } = stage;
   const partners = [...registry.hotlines.values(), ...registry.agencies.values()];
   const accounts = new Set([
@@ -48,6 +51,10 @@ export function surround(stage: Deployment, another: Deployment): World {
         policies: [WHATEVER],
       },
       { kind: 'anybody', name: 'anonymous', principal: 'anonymous', account: '', policies: [] },
+      ...operators.map((principal): Actor => {
+        const { account } = parseArn(principal);
+        return { kind: 'on call', name: principal, principal, account, policies: [WHATEVER] };
+      }),
       ...another.actors.filter(({ name, kind }) => name === 'deliver' || name === 'sweep' || kind === 'agency'),
       ...SERVICES.map((service): Actor => {
         const principal = `${service}.amazonaws.com`;

@@ -25,7 +25,7 @@ export function readWorld({ name, settings, files }: StageSources): World {
     settings,
     files: files.filter((file) => twins.has(file.name.replace('.json', ''))),
   };
-  return surround(deploy({ name, settings, files }), deploy(another));
+  return surround(deploy({ name, settings, files }), deploy(another), settings.operators);
 }
 
 const deploy = ({ name, settings, files }: StageSources): Deployment =>

@@ -38,6 +38,9 @@ export const DUE_INDEX = 'due';
 /** The role of a partner or of one of the relay's functions. */
 export const roleName = (stage: string, holder: string): string => `referral-relay-${stage}-${holder}`;
 
+/** Holds the role with which the operator's command works. No partner is called that. */
+export const OPERATOR = 'operator';
+
 /** A stack of the deployment: `core`, `service`, or a partner's id. */
 export const stackName = (stage: string, part: string): string => `referral-relay-${stage}-${part}`;
 

@@ -36,9 +36,12 @@ export const NAMES = {
 
 export const partitionKey = ({ hotline, id }: ReferralName): string => `${hotline}#${id}`;
 
+/** Partition keys of suspensions begin with it. */
+export const SUSPENSION = 'partner#';
+
 /** The item that is there while a partner is suspended. No partner id is "partner", so it is no referral's. */
 export const suspensionKey = (partner: string): { pk: string; sk: string } => ({
-  pk: `partner#${partner}`,
+  pk: `${SUSPENSION}${partner}`,
   sk: 'suspended',
 });
 

@@ -122,7 +122,7 @@ const receiveFrom = (whom: string, queues: string[]): Statement => ({
  * Of all partners, by their ids: two or three letters and a hyphen first, so that they match no dispatch queue. A stage
  * holds no hyphen, so they match no other stage's queue either.
  */
-const PARTNERS = ['??-*', '???-*'];
+export const PARTNERS = ['??-*', '???-*'];
 
 const agencyInboxes = (place: Place, lane: Lane): string[] =>
   PARTNERS.map((agency) => queueArn(place, agencyQueue(place.stage, agency, lane)));

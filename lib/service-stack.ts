@@ -14,6 +14,7 @@ import { functionEnvironment } from './function-environment.ts';
 import { administration } from './key-policies.ts';
 import { RULES_PUBLISH, watchKeys } from './key-watch.ts';
 import { acknowledge } from './nag.ts';
+import { createOperatorRole } from './operator-role.ts';
 import { type Place, roleArn } from './place.ts';
 import { policyDocument } from './policy.ts';
 import { RelayApi } from './relay-api.ts';
@@ -82,6 +83,7 @@ export class ServiceStack extends Stack {
     }
     watchDeliveries(this, place);
     scheduleSweep(this, place, functions.sweep);
+    if (settings.operators) createOperatorRole(this, place, settings.operators);
     createDashboard(this, place, api.api.apiId);
   }
 }

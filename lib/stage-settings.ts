@@ -45,6 +45,16 @@ export const StageSettings = z.strictObject({
   region: z.string().regex(/^[a-z]{2,}(-[a-z]+)+-\d+$/, { error: 'must be an AWS Region such as "eu-west-2"' }),
   /** Who hears of every alarm. Each address has to be confirmed once, by a link that AWS sends it. */
   alarmEmails: z.array(z.email()).min(1).max(10),
+  /** Roles and users, by ARN, that may take on the role `referral-relay-<stage>-operator`; without it there is none. */
+  operators: z
+    .array(
+      z.string().regex(/^arn:aws(-[a-z-]+)?:iam::\d{12}:(role|user)\/[\w+=,.@/-]{1,512}$/, {
+        error: 'must be the ARN of a role or a user',
+      }),
+    )
+    .min(1)
+    .max(10)
+    .optional(),
   /** Without it, partners call the name that API Gateway gives. */
   domain: Domain.optional(),
   /** Protocol section 10; facts outlive content. */

@@ -30,7 +30,12 @@ const write = (line = ''): void => {
 
 function generateStage(hotlines: number, agencies: number): Stage {
   const region = 'eu-west-2';
-  const settings = { account: '111122223333', region, alarmEmails: ['on-call@relay.example'] };
+  const settings = {
+    account: '111122223333',
+    region,
+    alarmEmails: ['on-call@relay.example'],
+    operators: ['arn:aws:iam::111122223333:role/on-call'],
+  };
   const registryFiles = generateRegistryFiles({ hotlines, agencies, region });
   return {
     name: GENERATED,

@@ -109,7 +109,9 @@ const TARGETS = Object.keys(targets).filter(isTarget);
 async function closedBy(policy: Policy, caller: Caller, target: Target, only?: readonly string[]): Promise<string[]> {
   const [service, type] = CLOSED[target];
   const all =
-    type === '' ? [{ name: 'organizations:LeaveOrganization', takesContext: false }] : await actionsOf(service, type);
+    type === ''
+      ? [{ name: 'organizations:LeaveOrganization', takesContext: false, takesPartition: false }]
+      : await actionsOf(service, type);
   const asked = only ? all.filter(({ name }) => only.includes(name)) : all;
   const closed: string[] = [];
   for (const { actions, example } of classify(asked, [policy, key.policy ?? policy])) {

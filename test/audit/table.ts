@@ -25,9 +25,11 @@ const DATA_KEYS = ['', 'WithoutPlaintext', 'Pair', 'PairWithoutPlaintext'].map((
 const NO_USE = ['kms:CreateGrant', 'kms:Encrypt', ...DATA_KEYS, 'kms:ReplicateKey'];
 const SEND = ['sqs:SendMessage'];
 const TAKE = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:ReceiveMessage'];
-const RECEIVE = [...TAKE, 'sqs:GetQueueAttributes', 'sqs:GetQueueUrl'];
+const COUNT = ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl'];
+const RECEIVE = [...TAKE, ...COUNT];
 const READ = ['dynamodb:GetItem', 'dynamodb:Query'];
 const WRITE = ['dynamodb:PutItem', 'dynamodb:UpdateItem'];
+const MOVE_ALIAS = ['lambda:GetAlias', 'lambda:GetProvisionedConcurrencyConfig', 'lambda:UpdateAlias'];
 const PUBLISH = ['sns:Publish'];
 const EVERYTHING = ['*'];
 const everythingBut = (...actions: string[]): string[] => ['*', ...actions.map((action) => `!${action}`)];
@@ -55,22 +57,25 @@ const MAY: Readonly<Record<Sort, Rights>> = {
   'inbox of an agency': {
     deliver: { always: SEND },
     'its agency': { always: RECEIVE },
+    operator: { always: COUNT },
     administrator: { always: everythingBut(...SEND, ...TAKE) },
   },
-  'dead letters of an agency': { administrator: { always: everythingBut(...SEND) } },
+  'dead letters of an agency': { operator: { always: RECEIVE }, administrator: { always: everythingBut(...SEND) } },
   'inbox of a hotline': {
     answer: { always: SEND },
     sweep: { always: SEND },
     collect: { always: RECEIVE },
+    operator: { always: COUNT },
     administrator: { always: everythingBut(...SEND, ...TAKE) },
   },
   'dispatch queue': {
     submit: { always: SEND },
     sweep: { always: [...SEND, 'sqs:GetQueueAttributes'] },
     deliver: { always: RECEIVE },
+    operator: { always: COUNT },
     administrator: { always: everythingBut(...SEND, ...TAKE) },
   },
-  'dispatch dead letters': { administrator: { always: everythingBut(...SEND) } },
+  'dispatch dead letters': { operator: { always: RECEIVE }, administrator: { always: everythingBut(...SEND) } },
   ledger: {
     submit: { always: [...READ, ...WRITE] },
     deliver: { always: [...READ, ...WRITE, 'dynamodb:DeleteItem'] },
@@ -78,9 +83,14 @@ const MAY: Readonly<Record<Sort, Rights>> = {
     collect: { always: [...READ, ...WRITE] },
     query: { always: READ },
     sweep: { always: [...READ, ...WRITE, 'dynamodb:DeleteItem'] },
+    operator: { always: [...READ, ...WRITE], 'of a suspension': ['dynamodb:DeleteItem'] },
     administrator: { always: EVERYTHING },
   },
-  'index of the ledger': { sweep: { always: ['dynamodb:Query'] }, administrator: { always: EVERYTHING } },
+  'index of the ledger': {
+    sweep: { always: ['dynamodb:Query'] },
+    operator: { always: ['dynamodb:Query'] },
+    administrator: { always: EVERYTHING },
+  },
   'log of a function': {
     'the function itself': { always: ['logs:CreateLogStream', 'logs:PutLogEvents'] },
     administrator: { always: EVERYTHING },
@@ -91,11 +101,18 @@ const MAY: Readonly<Record<Sort, Rights>> = {
     administrator: TOPIC_ADMINISTRATION,
   },
   'page of an agency': { sweep: { always: PUBLISH }, administrator: TOPIC_ADMINISTRATION },
+  sweep: {
+    operator: { always: ['lambda:InvokeFunction'] },
+    codedeploy: { always: MOVE_ALIAS },
+    administrator: { always: EVERYTHING },
+  },
+  'another function': { codedeploy: { always: MOVE_ALIAS }, administrator: { always: EVERYTHING } },
   'role of a function': { 'lambda.amazonaws.com': { always: ['sts:AssumeRole'] } },
   'role of CodeDeploy': { 'codedeploy.amazonaws.com': { always: ['sts:AssumeRole'] } },
   'role of an agency': {
     'rolesanywhere.amazonaws.com': { 'own source': ['sts:AssumeRole', 'sts:SetSourceIdentity', 'sts:TagSession'] },
   },
+  'role of the operator': { 'on call': { always: ['sts:AssumeRole'] } },
   'key of no partner': { administrator: { always: EVERYTHING } },
   'key open to all': { anybody: { always: EVERYTHING } },
   'queue of no partner': { administrator: { always: EVERYTHING, 'without TLS': EVERYTHING } },

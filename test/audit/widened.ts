@@ -23,7 +23,7 @@ const sidOf = ({ Sid = 'unnamed' }: PolicyStatement): string => Sid;
 
 /** Every kind of statement: `role/…` for what a role may, else what it guards (`key/…`, `trust/…`), and its Sid. */
 export function kindsOf({ actors, things }: Deployment): string[] {
-  const ours = actors.filter(({ kind }) => kind === 'function' || kind === 'agency');
+  const ours = actors.filter(({ kind }) => kind === 'function' || kind === 'agency' || kind === 'operator');
   const policies = ours.flatMap((actor) => actor.policies.filter(({ stack }) => stack !== ''));
   const guards = things.flatMap(({ policy }) => policy ?? []);
   return [

@@ -18,7 +18,7 @@ import { findProperties, propertiesOf, SETTINGS, synthesizeStage } from '../supp
 const pages = readdirSync(new URL('../../docs/operations/', import.meta.url)).sort();
 /** The partners that the pages speak of. */
 const stage = synthesizeStage(readRegistryDir(fileURLToPath(new URL('../../registry/sample', import.meta.url))), {
-  settings: { ...SETTINGS, region: 'eu-west-1' },
+  settings: { ...SETTINGS, region: 'eu-west-1', operators: ['arn:aws:iam::111122223333:role/on-call'] },
 });
 
 const Named = z.looseObject({ AlarmName: z.string(), AlarmDescription: z.string() });

@@ -1,4 +1,5 @@
 import type { ErrorCode, Fault } from '../core/errors.ts';
+import { UnconfirmedKeyError } from '../core/taken-statement.ts';
 
 /*
  * What can go wrong for a partner. Two kinds come from core and pass through unchanged: `RelayError` with the code
@@ -71,7 +72,7 @@ export class RelayProblem extends Error {
  * A key that the relay's directory lists and the user has not confirmed (protocol section 5, "Pinning"). Nothing is
  * sealed for it, and nothing it signed is believed or rejected, until `referral-relay trust`.
  */
-export class UntrustedKeyError extends Error {
+export class UntrustedKeyError extends UnconfirmedKeyError {
   readonly partner: string;
   readonly use: KeyUse;
   /** The fingerprint: RFC 7638 thumbprint of the key. */

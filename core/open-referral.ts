@@ -5,7 +5,7 @@ import { OpenError, openSealed, verifySealedSignature } from './open.ts';
 import { parseReferral, type Referral } from './referral.ts';
 import { routingKey } from './routing.ts';
 import type { Role, Routing } from './schema.ts';
-import { keysCountingAt, type PartnerDirectory, verifyTaken } from './taken-statement.ts';
+import { keysCountingAt, type PartnerDirectory, UnconfirmedKeyError, verifyTaken } from './taken-statement.ts';
 
 /*
  * Opening a delivered message (protocol section 5), steps 2 to 5. Step 1, `kms:Decrypt`, and step 6, handing over and
@@ -50,7 +50,7 @@ export async function openReferral({ message, contentKey, agency, directory }: O
   const { routed, undecided } = await countStatements(message, sealed, referral, directory);
   const address = addressOf([referral.routing, ...routed.map(({ routing }) => routing)], agency.countries);
   if (address.countries.length === 0 && !agency.fallback) {
-    if (undecided) throw undecided.reason;
+    if (undecided) throw undecided;
     throw new OpenError('not-addressed');
   }
   return { referral, sealed, ...address, routed };
@@ -75,19 +75,22 @@ const isSameAsOutside = (inside: Referral, outside: ReferralMessage): boolean =>
   routingKey(inside.routing) === routingKey(outside.routing);
 
 /**
- * The statements in `routed` that count by step 5, and the first failure that left one undecided. One that does not
- * count is passed over: whether the referral is addressed to us is decided by those that do.
+ * The statements in `routed` that count by step 5. One that does not count is passed over: whether the referral is
+ * addressed to us is decided by those that do. So is, for the time being, one whose key the user has still to confirm,
+ * `undecided`: a referral that is addressed to us anyway does not wait for that.
+ * @throws what `directory` rejects with for a moment: what is missing now would be missing for good, once this version
+ *   of the referral is handed over
  */
 async function countStatements(
   { hotline, id, routed = [] }: ReferralMessage,
   sealed: string,
   { onward }: Referral,
   directory: PartnerDirectory,
-): Promise<{ routed: RouteStatement[]; undecided: { reason: unknown } | undefined }> {
+): Promise<{ routed: RouteStatement[]; undecided: UnconfirmedKeyError | undefined }> {
   const maySign = async (partner: string): Promise<boolean> =>
     partner === hotline || (onward === 'allowed' && (await directory.mayForward(partner)));
   const counted: RouteStatement[] = [];
-  let undecided: { reason: unknown } | undefined;
+  let undecided: UnconfirmedKeyError | undefined;
   for (const taken of routed) {
     try {
       const statement = await verifyTaken('route', taken, directory, maySign);
@@ -95,7 +98,8 @@ async function countStatements(
         counted.push(statement);
       }
     } catch (error) {
-      if (!(error instanceof RelayError)) undecided ??= { reason: error };
+      if (error instanceof UnconfirmedKeyError) undecided ??= error;
+      else if (!(error instanceof RelayError)) throw error;
     }
   }
   return { routed: counted, undecided };

@@ -12,12 +12,15 @@ import { type StatementKind, type StatementOf, verifyStatement } from './stateme
  * judged by that, never by the signer's clock.
  */
 
+/** A key that the directory lists and that the user has not confirmed yet: no verdict, and it may take days. */
+export class UnconfirmedKeyError extends Error {}
+
 /** What a reader must know of the other partners. It never rejects with a `RelayError`; see {@link verifyTaken}. */
 export interface PartnerDirectory {
   /**
    * The key of that name of that partner, whether it still counts or not; `undefined` only once the directory, asked
-   * anew, does not list it. Rejects if the directory cannot be asked, or if the user has not confirmed the key yet:
-   * neither is a verdict.
+   * anew, does not list it. Rejects if the directory cannot be asked, and with an {@link UnconfirmedKeyError} if the user
+   * has not confirmed the key yet: neither is a verdict.
    */
   findKey(partner: string, kid: string): Promise<VerificationKey | undefined>;
   /** Whether that partner is an agency registered to send referrals on. Rejects as `findKey` does. */

@@ -5,7 +5,7 @@ import type { ReferralMessage, RouteStatement } from '../../core/contracts.ts';
 import { type JwsType, signJws } from '../../core/jws.ts';
 import { openReferral } from '../../core/open-referral.ts';
 import { padDocument } from '../../core/padding.ts';
-import type { PartnerDirectory } from '../../core/taken-statement.ts';
+import { type PartnerDirectory, UnconfirmedKeyError } from '../../core/taken-statement.ts';
 import { encryptByHand, flipBit, makeSigner, type Signer } from '../support/envelope.ts';
 import { sampleReferral, withMember } from '../support/referrals.ts';
 
@@ -263,7 +263,7 @@ describe('openReferral, on whom it is addressed to', () => {
   });
 
   it('gives no verdict while the only statement that could lead here cannot be verified, and needs it for nothing else', async () => {
-    const untrusted = new Error('not trusted yet');
+    const untrusted = new UnconfirmedKeyError('not trusted yet');
     const known = directoryWith();
     const directory: PartnerDirectory = {
       ...known,
@@ -274,5 +274,13 @@ describe('openReferral, on whom it is addressed to', () => {
     await expect(open({ ...message, routed }, ['CA'], { directory })).rejects.toBe(untrusted);
     expect(await open({ ...message, routed }, ['GB'], { directory })).toMatchObject({ countries: ['GB'], routed: [] });
     expect(await open({ ...message, routed }, [], { directory, fallback: true })).toMatchObject({ countries: [] });
+  });
+
+  it('gives no verdict while the directory cannot be asked about a statement, though it is addressed without it', async () => {
+    const outage = new Error('unreachable');
+    const directory: PartnerDirectory = { ...directoryWith(), mayForward: () => Promise.reject(outage) };
+    const message = await deliver();
+    const routed = [await stated(message, 'int-clearing')];
+    await expect(open({ ...message, routed }, ['GB'], { directory })).rejects.toBe(outage);
   });
 });

@@ -4,6 +4,7 @@ const report = ['json', { outputFile: '.local/test-report.json' }] as const;
 
 /** Long journeys of the whole relay on the embedded cloud: `npm run test:slow`. */
 const SLOW = [
+  'test/bench/**/*.test.ts',
   'test/docs/runbooks.test.ts',
   'test/e2e/back-pressure.test.ts',
   'test/e2e/over-time.test.ts',

@@ -18,6 +18,7 @@ Usage: npm run soak [-- OPTIONS]
   --agencies A    (default 20)
   --mix MIX       which agencies: zipf (default) or even
   --faults        functions die, the cloud throttles and fails, a KMS key is disabled, the relay is killed
+  --hidden S      no message is hidden longer than so many seconds (default: as deployed, two to six minutes)
   --ceiling S     seconds for measuring first what the emulators can do at all (default 20; 0: do not)
   --seed S        of all that is drawn (default: from the clock)
   --json          the report as JSON on standard output
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     mix: { type: 'string', default: 'zipf' },
     faults: { type: 'boolean', default: false },
     ceiling: { type: 'string', default: '20' },
+    hidden: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
@@ -45,7 +47,14 @@ const seconds = Number(values.seconds);
 const agencies = Number(values.agencies);
 const ceilingSeconds = Number(values.ceiling);
 const seed = Number(values.seed);
-const sane = rate > 0 && seconds >= 1 && agencies >= 2 && Number.isInteger(agencies) && Number.isInteger(seed);
+const hidden = values.hidden === undefined ? {} : { hiddenSeconds: Number(values.hidden) };
+const sane =
+  rate > 0 &&
+  seconds >= 1 &&
+  agencies >= 2 &&
+  Number.isInteger(agencies) &&
+  Number.isInteger(seed) &&
+  (hidden.hiddenSeconds ?? 1) >= 1;
 if (values.help || !mix || !sane || !(ceilingSeconds >= 0) || (isShare && ceilingSeconds === 0)) {
   process.stdout.write(`${HELP}\n`);
   process.exit(values.help ? 0 : 2);
@@ -65,6 +74,7 @@ async function soak(mix: Mix): Promise<void> {
     // As in the field: few are urgent.
     shares: { immediate: 0.0025, high: 0.05 },
     faults: values.faults,
+    ...hidden,
     seed,
   };
   const run = await runSoak(options, folder, (text) => progress.update(text));

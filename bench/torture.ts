@@ -19,6 +19,8 @@ Usage: npm run torture [-- OPTIONS]
 
   --kills N   of the relay (default 50); its partners are killed as well, now and then
   --seed S    of all that is drawn (default: from the clock); timing differs from run to run
+  --hidden S  no message is hidden longer than so many seconds (default: as deployed, two to six minutes), so that what
+              a kill has cut off comes back sooner, also while somebody is still at work on it
   --json      the result as JSON on standard output
   --help
 
@@ -28,6 +30,7 @@ At the end the relay may have to wait for leases and hidden messages that a kill
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '50' },
+    hidden: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
@@ -35,7 +38,9 @@ const { values } = parseArgs({
 });
 const kills = Number(values.kills);
 const seed = Number(values.seed);
-if (values.help || !Number.isInteger(kills) || kills < 0 || !Number.isInteger(seed)) {
+const hiddenSeconds = values.hidden === undefined ? undefined : Number(values.hidden);
+const hiding = hiddenSeconds === undefined ? {} : { hiddenSeconds };
+if (values.help || !Number.isInteger(kills) || kills < 0 || !Number.isInteger(seed) || !((hiddenSeconds ?? 1) >= 1)) {
   process.stdout.write(`${HELP}\n`);
   process.exit(values.help ? 0 : 2);
 }
@@ -56,7 +61,7 @@ const progress = createProgress();
 
 // Below the ports that systems give to outgoing connections, so that nobody takes it while the relay is down.
 const port = 20_000 + Math.floor(Math.random() * 10_000);
-const relay = createRelayChild({ dataDir, port, sweepEverySeconds: 1 }, fail);
+const relay = createRelayChild({ dataDir, port, sweepEverySeconds: 1, ...hiding }, fail);
 
 function fail(error: Error): never {
   progress.clear();
@@ -71,7 +76,7 @@ const crews = [
   { hotlines: HOTLINES.slice(1), agencies: [] },
   { hotlines: [], agencies: agencies.filter((_, index) => index % 2 === 0) },
   { hotlines: [], agencies: agencies.filter((_, index) => index % 2 === 1) },
-].map((crew) => createPartnerChild({ dataDir, booksDir, ...crew }, fail));
+].map((crew) => createPartnerChild({ dataDir, booksDir, ...hiding, ...crew }, fail));
 const drawSeed = (): number => Math.floor(chance.between(0, 2 ** 31));
 for (const crew of crews) crew.start(drawSeed());
 // Until the first partner has said a word, there is nothing to interrupt.
@@ -100,7 +105,7 @@ for (let owed = await machine.countOwed(); owed > 0; owed = await machine.countO
   if (performance.now() > restBy) fail(new Error(`It does not come to rest: the ledger still owes ${owed} acts.`));
   await delay(1_000);
 }
-const referrals = await machine.countReferrals();
+const referrals = (await machine.listReferrals()).length;
 machine.close();
 await Promise.all(crews.map((crew) => crew.kill()));
 await relay.stop();

@@ -45,6 +45,11 @@ export interface LocalRelayOptions {
   sweepEverySeconds?: number;
   /** Batches of each lane that may be under way at once; default 5. */
   maximumConcurrency?: number;
+  /**
+   * How long a message that was received is hidden from others at most, so that what a kill has cut off comes back
+   * sooner; default as deployed.
+   */
+  hiddenSeconds?: number;
   /** Days that content and facts are kept; default as deployed. */
   contentDays?: number;
   custodyDays?: number;
@@ -165,7 +170,7 @@ async function start(
   onClose(() => kms.close());
   const endpoints = { ...emulators.endpoints, kms: kms.endpoint };
   const cloud: Cloud = { stage, region: REGION, endpoints };
-  const keyArns = await createResources(cloud, signing);
+  const keyArns = await createResources(cloud, signing, options);
   const registry = await writeRegistry(signing, keyArns, registryDir);
 
   announce('Starting the functions');

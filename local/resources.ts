@@ -52,11 +52,15 @@ export interface Cloud {
 export type KeyArns = (partner: string, record: KmsKeyRecord) => string;
 
 /** Every resource of a stage and its partners. */
-export async function createResources(cloud: Cloud, registry: Registry): Promise<KeyArns> {
+export async function createResources(
+  cloud: Cloud,
+  registry: Registry,
+  { hiddenSeconds = Number.POSITIVE_INFINITY }: { hiddenSeconds?: number | undefined } = {},
+): Promise<KeyArns> {
   const [keyArns] = await Promise.all([
     createKeys(cloud, registry),
     createLedgerTable(cloud),
-    createQueues(cloud, registry),
+    createQueues(cloud, registry, hiddenSeconds),
     createTopics(cloud, registry),
   ]);
   return keyArns;
@@ -133,14 +137,18 @@ const EXISTS: ReadonlySet<string> = new Set([
   'AWS.SimpleQueueService.QueueNameExists',
 ]);
 
-async function createQueues({ stage, region, endpoints }: Cloud, registry: Registry): Promise<void> {
+async function createQueues(
+  { stage, region, endpoints }: Cloud,
+  registry: Registry,
+  hiddenSeconds: number,
+): Promise<void> {
   const { credentials } = administratorOf(RELAY_ACCOUNT);
   const client = new SQSClient({ region, endpoint: endpoints.sqs, credentials });
   for (const { name, visibilitySeconds, dead } of listQueues(stage, registry)) {
     const attributes = {
       MessageRetentionPeriod: String((14 * DAY) / SECOND),
       MaximumMessageSize: String(1024 * 1024),
-      VisibilityTimeout: String(visibilitySeconds),
+      VisibilityTimeout: String(Math.min(visibilitySeconds, hiddenSeconds)),
       SqsManagedSseEnabled: 'true',
       ...(dead && {
         RedrivePolicy: JSON.stringify({

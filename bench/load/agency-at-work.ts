@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import {
   type AgencyReferral,
   ClientError,
@@ -27,13 +28,16 @@ export interface AgencyJob {
   signal: AbortSignal;
   /** Keep what was seen in memory instead of the profile's folder. */
   memory?: boolean;
+  /** Messages are hidden no longer than this, in seconds, so that what a kill has cut off comes back sooner. */
+  hiddenSeconds?: number | undefined;
 }
 
 /**
  * An agency that never gives up: it polls, opens and files what comes until `signal` is aborted, and connects anew
  * whenever the relay's cloud has been away, for it comes back on other ports.
  */
-export async function workAsAgency({ dataDir, agency, book, signal, memory = false }: AgencyJob): Promise<void> {
+export async function workAsAgency({ memory = false, book, ...job }: AgencyJob): Promise<void> {
+  const { signal } = job;
   const filed = new Set(book.entries.flatMap((entry) => (entry.kind === 'opened' ? [keyOf(entry)] : [])));
   const inMemory = memory ? createSeenMemory() : undefined;
 
@@ -62,7 +66,7 @@ export async function workAsAgency({ dataDir, agency, book, signal, memory = fal
 
   while (!signal.aborted) {
     try {
-      await connectAndRun({ dataDir, agency, signal, inMemory }, file, note);
+      await connectAndRun({ ...job, inMemory }, file, note);
     } catch (error) {
       // The relay is down, its cloud has moved, or the key is disabled.
       if (!(error instanceof ClientError) && !(error instanceof RelayProblem)) throw error;
@@ -76,13 +80,15 @@ async function connectAndRun(
     dataDir,
     agency,
     signal,
+    hiddenSeconds,
     inMemory,
-  }: Pick<AgencyJob, 'dataDir' | 'agency' | 'signal'> & { inMemory: SeenStore | undefined },
+  }: Omit<AgencyJob, 'book' | 'memory'> & { inMemory: SeenStore | undefined },
   file: (referral: AgencyReferral) => void,
   note: (report: DeliveryReport | PollReport) => void,
 ): Promise<void> {
   const machine = connectMachine(dataDir);
   const { sqs, kms } = machine.agencyClients(agency);
+  if (hiddenSeconds !== undefined) hideNoLonger(sqs, hiddenSeconds);
   const connection = new AbortController();
   try {
     const { awsConfig: _, ...profile } = await loadAgencyProfile(join(machine.profilesDir, agency));
@@ -100,6 +106,18 @@ async function connectAndRun(
     kms.destroy();
     machine.close();
   }
+}
+
+/** Whatever the client asks for, received messages come back after so many seconds. */
+function hideNoLonger(sqs: SQSClient, seconds: number): void {
+  sqs.middlewareStack.add(
+    (next) => async (request) => {
+      const { input } = request;
+      if (!('VisibilityTimeout' in input) || input.VisibilityTimeout === undefined) return next(request);
+      return next({ ...request, input: { ...input, VisibilityTimeout: Math.min(input.VisibilityTimeout, seconds) } });
+    },
+    { step: 'initialize', name: 'hideNoLonger' },
+  );
 }
 
 const keyOf = ({ hotline, id, version }: { hotline: string; id: string; version: number }): string =>

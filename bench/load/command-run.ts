@@ -15,14 +15,13 @@ export interface CommandRun {
   /** What a person would read at the end. */
   summary: string;
   seconds: number;
-  /** The most resident memory that was seen, in MB, and that at the first tenth of the files. */
-  memory: { peak: number; early: number };
+  /** The most resident memory that was seen, in MB. */
+  memory: number;
 }
 
 export interface CommandOptions {
   profile: string;
   folder: string;
-  files: number;
   parallel: number;
   /** Sent to the process once so many files were accepted. */
   interrupt?: { after: number; signal: 'SIGINT' | 'SIGKILL' };
@@ -43,7 +42,7 @@ interface Line {
 
 /** Runs the command in a process of its own, as it is typed. */
 export async function runSubmit(options: CommandOptions): Promise<CommandRun> {
-  const { profile, folder, files, parallel, interrupt, tell } = options;
+  const { profile, folder, parallel, interrupt, tell } = options;
   const started = performance.now();
   const args = ['hotline', 'submit', folder, '--profile', profile, '--parallel', String(parallel), '--json'];
   const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -54,7 +53,7 @@ export async function runSubmit(options: CommandOptions): Promise<CommandRun> {
     failed: 0,
     summary: '',
     seconds: 0,
-    memory: { peak: 0, early: 0 },
+    memory: 0,
   };
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     run.summary = (run.summary + text).slice(-1_000);
@@ -71,9 +70,7 @@ export async function runSubmit(options: CommandOptions): Promise<CommandRun> {
     void look();
   }, LOOK);
   async function look(): Promise<void> {
-    const memory = await measureMemory(child.pid);
-    run.memory.peak = Math.max(run.memory.peak, memory);
-    if (run.accepted.size <= files / 10) run.memory.early = Math.max(run.memory.early, memory);
+    run.memory = Math.max(run.memory, await measureMemory(child.pid));
   }
   run.exit = await new Promise((resolve) => {
     child.once('close', resolve);

@@ -4,6 +4,7 @@ import { DynamoDBClient, paginateQuery, paginateScan } from '@aws-sdk/client-dyn
 import { DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
+import type { ReferralName } from '../../core/ids.ts';
 import { allLanes } from '../../core/lanes.ts';
 import {
   agencyAlias,
@@ -50,8 +51,8 @@ export interface Machine {
   agencyClients(agency: string): { sqs: SQSClient; kms: KMSClient };
   /** How many rows of the ledger owe something, but for the removal of content: none once all work is at rest. */
   countOwed(): Promise<number>;
-  /** How many referrals the ledger holds. */
-  countReferrals(): Promise<number>;
+  /** The referrals that the ledger holds. */
+  listReferrals(): Promise<ReferralName[]>;
   measureDepths(): Promise<Depths>;
   /** Disables an agency's KMS key, or enables it again. */
   setKey(agency: string, state: 'enabled' | 'disabled'): Promise<void>;
@@ -114,19 +115,24 @@ export function connectMachine(dataDir: string): Machine {
         countLane,
       );
     },
-    async countReferrals() {
-      let count = 0;
+    async listReferrals() {
+      const names: ReferralName[] = [];
       const pages = paginateScan(
         { client: dynamodb },
         {
           TableName,
           FilterExpression: 'sk = :sk',
           ExpressionAttributeValues: { ':sk': { S: 'referral' } },
-          Select: 'COUNT',
+          ProjectionExpression: 'pk',
         },
       );
-      for await (const page of pages) count += page.Count ?? 0;
-      return count;
+      for await (const { Items = [] } of pages) {
+        for (const { pk } of Items) {
+          const [hotline = '', id = ''] = pk?.S?.split('#') ?? [];
+          names.push({ hotline, id });
+        }
+      }
+      return names;
     },
     measureDepths: async () => ({
       dispatch: await sum(

@@ -9,6 +9,7 @@ export interface PartnerProcessOptions {
   booksDir: string;
   hotlines: readonly string[];
   agencies: readonly string[];
+  hiddenSeconds?: number;
   seed: number;
 }
 

@@ -19,7 +19,9 @@ const SHARES = { immediate: 0.05, high: 0.2 };
 
 process.on('disconnect', () => process.exit());
 
-const { dataDir, booksDir, hotlines, agencies, seed } = JSON.parse(process.argv[2] ?? '') as PartnerProcessOptions;
+const { dataDir, booksDir, hotlines, agencies, hiddenSeconds, seed } = JSON.parse(
+  process.argv[2] ?? '',
+) as PartnerProcessOptions;
 const chance = createChance(seed);
 const machine = connectMachine(dataDir);
 const { registry, profilesDir } = machine;
@@ -63,7 +65,7 @@ process.on('message', (message) => {
 });
 for (const agency of agencies) {
   const book = openBook<AgencyEntry>(join(booksDir, `${agency}.jsonl`));
-  workAsAgency({ dataDir, agency, book, signal: forever }).catch(fail);
+  workAsAgency({ dataDir, agency, book, signal: forever, hiddenSeconds }).catch(fail);
 }
 try {
   await Promise.all([...hotlines.map(workAsHotline), once(finishing.signal, 'abort')]);

@@ -60,10 +60,19 @@ export function createRelayChild(options: RelayProcessOptions, onEnd: (error: Er
     async measure() {
       const measured = child;
       if (!measured || measured !== up) return undefined;
-      const answer = once(measured, 'message') as Promise<[RelayNews]>;
+      // Whichever comes first leaves no listener of the other behind.
+      const heard = new AbortController();
+      const { signal } = heard;
+      const answer = once(measured, 'message', { signal }) as Promise<[RelayNews]>;
+      const end = once(measured, 'exit', { signal }).then(() => [undefined]);
       order({ order: 'measure' });
-      const [news] = await Promise.race([answer, once(measured, 'exit').then(() => [undefined])]);
-      return news?.news === 'figures' ? news : undefined;
+      try {
+        const [news] = await Promise.race([answer, end]);
+        return news?.news === 'figures' ? news : undefined;
+      } finally {
+        heard.abort();
+        await Promise.allSettled([answer, end]);
+      }
     },
   };
 }

@@ -13,6 +13,8 @@ export interface RelayProcessOptions {
   registryDir?: string;
   port: number;
   sweepEverySeconds: number;
+  /** See `LocalRelayOptions`. */
+  hiddenSeconds?: number;
   /** Whether a proxy stands between the functions and their cloud. */
   proxied?: boolean;
 }

@@ -29,6 +29,8 @@ export interface SoakLoad {
   mix: Mix;
   shares: Shares;
   faults: boolean;
+  /** No message is hidden longer; as deployed if not given. */
+  hiddenSeconds?: number;
   seed: number;
 }
 
@@ -71,13 +73,20 @@ const REST = 25 * 60_000;
  * @param tell told what happens, now and then
  */
 export async function runSoak(options: SoakLoad, folder: string, tell: (text: string) => void): Promise<SoakRun> {
-  const { rate, seconds, faults } = options;
+  const { rate, seconds, faults, hiddenSeconds } = options;
   const dataDir = join(folder, 'relay');
   const registryDir = join(folder, 'registry');
   const partners = await writePartners(registryDir, { hotlines: HOTLINES, agencies: options.agencies });
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const relay = createRelayChild(
-    { dataDir, registryDir, port, sweepEverySeconds: faults ? 10 : 60, proxied: faults },
+    {
+      dataDir,
+      registryDir,
+      port,
+      sweepEverySeconds: faults ? 10 : 60,
+      proxied: faults,
+      ...(hiddenSeconds && { hiddenSeconds }),
+    },
     (error) => {
       throw error;
     },
@@ -89,7 +98,7 @@ export async function runSoak(options: SoakLoad, folder: string, tell: (text: st
   const agencies = new Map(partners.agencies.map((id) => [id, openBook<AgencyEntry>()]));
   const hotlines = new Map(partners.hotlines.map((id) => [id, openBook<HotlineEntry>()]));
   const agenciesAtWork = [...agencies].map(([agency, book]) =>
-    workAsAgency({ dataDir, agency, book, signal: stop.signal, memory: true }),
+    workAsAgency({ dataDir, agency, book, signal: stop.signal, memory: true, hiddenSeconds }),
   );
   const machine = connectMachine(dataDir);
   const atWork = await Promise.all(

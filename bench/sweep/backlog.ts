@@ -30,6 +30,14 @@ export const indexOf = (id: string): number => Number.parseInt(id.slice(-12), 16
 export const urgencyOf = (index: number): Urgency =>
   index % 400 === 0 ? 'immediate' : index % 50 === 1 ? 'high' : 'routine';
 
+export const isUrgent = (index: number): boolean => urgencyOf(index) !== 'routine';
+
+export function countUrgent(rows: number): number {
+  let urgent = 0;
+  for (let index = 0; index < rows; index++) if (isUrgent(index)) urgent += 1;
+  return urgent;
+}
+
 /** Delivered once, a fortnight before it falls due: the queue has forgotten it since. */
 export function toRoute({ hotline, id, agency, countries, urgency, dueAt }: Owed): RouteRow {
   const deliveredAt = toTimestamp(dueAt - 13 * DAY);

@@ -11,7 +11,7 @@ import { confirmKeys } from '../../local/confirm-keys.ts';
 import { callHotline } from '../../local/demo/cast.ts';
 import { administratorOf, RELAY_ACCOUNT } from '../../local/principals.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
-import { idOf, indexOf, type Owed, toReferral, toRoute, urgencyOf } from './backlog.ts';
+import { countUrgent, idOf, indexOf, isUrgent, type Owed, toReferral, toRoute, urgencyOf } from './backlog.ts';
 import { createProbe, drainQueue, quantile, untilOr } from './probe.ts';
 
 /*
@@ -34,7 +34,8 @@ export interface CloudReport {
   generated: { rows: number; seconds: number };
   seconds: number;
   deliveredASecond: number;
-  urgentDeliveredAfterSeconds: number;
+  /** Urgent rows, and how many others had arrived when the last of them did. */
+  urgent: { due: number; delivered: number; afterSeconds: number; othersBefore: number };
   sweep: { runs: number; mostRowsOfARun: number; longestMs: number };
   mostInDispatchQueues: number;
   duplicates: number;
@@ -48,6 +49,7 @@ interface Latency {
   count: number;
   p50: number;
   p95: number;
+  max: number;
 }
 
 const HOTLINE = 'gb-lantern';
@@ -105,14 +107,18 @@ async function measure(plan: CloudPlan, { relay, swept, over, tell }: Parts): Pr
   const generated = { rows: plan.due, seconds: since(began) };
 
   const delivered = new Uint8Array(plan.due);
-  let [count, urgentLeft, urgentDeliveredAfterSeconds] = [0, countUrgent(plan.due), Number.POSITIVE_INFINITY];
+  let count = 0;
+  const urgent = { due: countUrgent(plan.due), delivered: 0, afterSeconds: 0, othersBefore: 0 };
   const start = performance.now();
   drain(AWAY, (body) => {
     const index = indexOf(/"id":"([0-9a-f-]{36})"/.exec(body)?.[1] ?? '');
     delivered[index] = (delivered[index] ?? 0) + 1;
     if (delivered[index] !== 1) return;
     count += 1;
-    if (urgencyOf(index) !== 'routine' && --urgentLeft === 0) urgentDeliveredAfterSeconds = since(start);
+    if (!isUrgent(index)) return;
+    urgent.delivered += 1;
+    urgent.afterSeconds = since(start);
+    urgent.othersBefore = count - urgent.delivered;
   });
 
   const done = new AbortController();
@@ -140,7 +146,7 @@ async function measure(plan: CloudPlan, { relay, swept, over, tell }: Parts): Pr
     generated,
     seconds,
     deliveredASecond: Math.round((10 * count) / seconds) / 10,
-    urgentDeliveredAfterSeconds,
+    urgent,
     sweep: { runs: swept.length, mostRowsOfARun: Math.max(...swept), longestMs: Math.round(longestMs) },
     mostInDispatchQueues,
     duplicates: delivered.reduce((sum, times) => sum + Math.max(0, times - 1), 0),
@@ -196,12 +202,6 @@ async function countDispatched(relay: LocalRelay): Promise<number> {
   return counts.reduce((sum, one) => sum + one, 0);
 }
 
-function countUrgent(due: number): number {
-  let urgent = 0;
-  for (let index = 0; index < due; index++) if (urgencyOf(index) !== 'routine') urgent += 1;
-  return urgent;
-}
-
 const draft = (sample: string, countries: string[]): object => ({
   ...(JSON.parse(readFileSync(new URL(`../../samples/${sample}.json`, import.meta.url), 'utf8')) as object),
   originator: { reference: randomUUID() },
@@ -212,6 +212,7 @@ const toLatency = (waits: readonly number[]): Latency => ({
   count: waits.length,
   p50: Math.round(quantile(waits, 0.5)),
   p95: Math.round(quantile(waits, 0.95)),
+  max: Math.round(Math.max(0, ...waits)),
 });
 
 const since = (began: number): number => Math.round((performance.now() - began) / SECOND);

@@ -1,4 +1,6 @@
 import { DAY, HOUR, MINUTE } from '../../core/time.ts';
+import type { SweepBounds } from '../../core/use-cases/sweep.ts';
+import { countUrgent, isUrgent } from './backlog.ts';
 import { AWAY, type Minute, Scene } from './scene.ts';
 
 /*
@@ -17,6 +19,8 @@ export interface DoublesPlan {
   disabledHours: number;
   /** Deliveries a minute and lane that `deliver` can do. */
   capacity: number;
+  /** What sweep takes at a time. */
+  bounds: Omit<Required<SweepBounds>, 'deadline'>;
   /** Submissions to the others in each minute, one in 20 of them immediate. */
   submissions: number;
 }
@@ -39,7 +43,7 @@ export interface DoublesReport {
     /** Until the others had all that was due to them. */
     othersServedAfter: number;
   };
-  back: Phase & { urgentDeliveredAfter: number; duplicates: number; notDelivered: number };
+  back: Phase & { urgent: number; urgentDeliveredAfter: number; duplicates: number; notDelivered: number };
   /** What was submitted to the others all the while; waits in minutes. */
   meanwhile: { submitted: number; longestWait: { immediate: number; other: number }; notDelivered: number };
   sweep: { longestMs: number; microsecondsARow: number };
@@ -53,9 +57,9 @@ const PATIENCE = (2 * DAY) / MINUTE;
 /** @param tell told how far it is, a line at a time */
 export async function measureOnDoubles(plan: DoublesPlan, tell: (line: string) => void): Promise<DoublesReport> {
   const began = performance.now();
-  const { due, agencies, dueToOthers, capacity, submissions } = plan;
+  const { due, agencies, dueToOthers, capacity, bounds, submissions } = plan;
   const followed = due + (agencies - 1) * dueToOthers;
-  const scene = await Scene.open({ agencies, followed, capacity, submissions });
+  const scene = await Scene.open({ agencies, followed, capacity, bounds, submissions });
   await generate(scene, plan, tell);
   const generated = { rows: plan.open, seconds: secondsSince(began), residentMb: residentMb() };
 
@@ -107,6 +111,7 @@ export async function measureOnDoubles(plan: DoublesPlan, tell: (line: string) =
     disabled,
     back: {
       ...toPhase(since),
+      urgent: countUrgent(due),
       urgentDeliveredAfter,
       duplicates: scene.delivered.reduce((sum, count) => sum + Math.max(0, count - 1), 0),
       notDelivered: scene.delivered.reduce((sum, count) => sum + (count === 0 ? 1 : 0), 0),
@@ -120,9 +125,6 @@ export async function measureOnDoubles(plan: DoublesPlan, tell: (line: string) =
     residentMb: residentMb(),
   };
 }
-
-/** As `urgencyOf` has it. */
-const isUrgent = (index: number): boolean => index % 400 === 0 || index % 50 === 1;
 
 async function generate(scene: Scene, plan: DoublesPlan, tell: (line: string) => void): Promise<void> {
   const { open, due, agencies, dueToOthers } = plan;

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { IntakeJwk } from '../../core/keys.ts';
 import { agencyLane } from '../../core/lanes.ts';
 import { hastened } from '../../core/ledger-rules.ts';
-import { DEFAULT_RETENTION, SWEEP } from '../../core/limits.ts';
+import { DEFAULT_RETENTION } from '../../core/limits.ts';
 import { agencyQueue, dispatchQueue, type Lane, LANES, outcomesQueue } from '../../core/names.ts';
 import type { DispatchMessage, Relay } from '../../core/ports.ts';
 import { type Hotline, loadRegistry, type Registry } from '../../core/registry.ts';
@@ -11,7 +11,7 @@ import { sealReferral } from '../../core/seal.ts';
 import { END_OF_TIME, MINUTE } from '../../core/time.ts';
 import { deliverReferral } from '../../core/use-cases/deliver.ts';
 import { submitReferral } from '../../core/use-cases/submit.ts';
-import { sweep } from '../../core/use-cases/sweep.ts';
+import { sweep, type SweepBounds } from '../../core/use-cases/sweep.ts';
 import { Invocation } from '../../test/doubles/faults.ts';
 import { makeIntakeKey, MemoryKeys } from '../../test/doubles/memory-keys.ts';
 import { MemoryLedger } from '../../test/doubles/memory-ledger.ts';
@@ -32,6 +32,8 @@ export interface SceneOptions {
   followed: number;
   /** Deliveries a minute and lane that `deliver` can do. */
   capacity: number;
+  /** What sweep takes at a time. */
+  bounds: Omit<SweepBounds, 'deadline'>;
   /** Submissions in each minute, one in 20 of them immediate. */
   submissions: number;
 }
@@ -135,7 +137,10 @@ export class Scene {
   async pass(): Promise<Minute> {
     this.#clock.advance(MINUTE);
     const began = performance.now();
-    const { rows, complete } = await sweep(this.#relay(), { ...SWEEP, deadline: Number.POSITIVE_INFINITY });
+    const { rows, complete } = await sweep(this.#relay(), {
+      ...this.#options.bounds,
+      deadline: Number.POSITIVE_INFINITY,
+    });
     const took = performance.now() - began;
     for (let count = 0; count < this.#options.submissions; count++) await this.#submit();
     const dispatched = LANES.reduce((sum, lane) => sum + this.#queues.bodies(dispatchQueue(STAGE, lane)).length, 0);

@@ -28,7 +28,7 @@ export interface LoggedUse {
   allowed: boolean;
 }
 
-/** The newest 100,000 operations, oldest first, so that a KMS that stays up does not grow without end. */
+/** The newest 10,000 operations, oldest first, so that a KMS that stays up does not grow without end. */
 export class OperationLog {
   readonly entries: LoggedOperation[] = [];
 
@@ -39,5 +39,5 @@ export class OperationLog {
   }
 }
 
-const LIMIT = 100_000;
-const STRIDE = 10_000;
+const LIMIT = 10_000;
+const STRIDE = 1_000;

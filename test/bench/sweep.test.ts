@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { claimsOnDoubles } from '../../bench/sweep/claims.ts';
+import { type DoublesPlan, measureOnDoubles } from '../../bench/sweep/doubles.ts';
+
+/* What `npm run bench:sweep` measures with a million rows, in small. */
+
+const PLAN: DoublesPlan = {
+  open: 3000,
+  due: 1000,
+  agencies: 12,
+  dueToOthers: 4,
+  disabledHours: 1,
+  capacity: 100,
+  bounds: { page: 10, concurrency: 10, dispatched: 100 },
+  submissions: 10,
+};
+const untold = (): void => undefined;
+
+describe('sweep, when an agency comes back after a month', () => {
+  it('does bounded work in each run, urgent first, fair between partners, and nothing twice', async () => {
+    const claims = claimsOnDoubles(PLAN, await measureOnDoubles(PLAN, untold));
+    expect(claims.filter(({ holds }) => !holds)).toEqual([]);
+    expect(claims).toHaveLength(7);
+  });
+
+  it('would be found out if it took all that is due at once', async () => {
+    const unbounded = { ...PLAN, bounds: { ...PLAN.bounds, dispatched: 1_000_000 } };
+    const claims = claimsOnDoubles(PLAN, await measureOnDoubles(unbounded, untold));
+    expect(claims.filter(({ holds }) => !holds).map(({ claim }) => claim)).toEqual([
+      expect.stringContaining('a run takes no more than'),
+      expect.stringContaining('the dispatch queues never hold more'),
+      expect.stringContaining('back again, an agency has its urgent referrals within'),
+      expect.stringContaining('do not wait'),
+    ]);
+  });
+
+  it('would be found out if one lane were emptied before the next has its turn', async () => {
+    const unfair = { ...PLAN, bounds: { ...PLAN.bounds, page: 1000 } };
+    const claims = claimsOnDoubles(PLAN, await measureOnDoubles(unfair, untold));
+    expect(claims.filter(({ holds }) => !holds).map(({ claim }) => claim)).toContainEqual(
+      expect.stringContaining('fair between partners'),
+    );
+  });
+});

@@ -14,7 +14,7 @@ import type { World } from './world.ts';
 const FINE = { wire: 'fine', plan: CALM } as const;
 const PAGE = 1_000;
 
-/** Far more rounds than anything needs that makes progress. */
+/** Far more rounds than anything needs that makes progress; the news of withdrawals comes on top, see {@link newsOf}. */
 const MOST_ROUNDS = 120;
 
 /**
@@ -28,7 +28,7 @@ export async function comeToRest(world: World, absent: string | undefined): Prom
   const agencies = world.agencies.filter(({ id }) => id !== absent);
   const startedAt = world.clock.now();
   for (let round = 0; ; round += 1) {
-    if (round === MOST_ROUNDS) throw new Violation('rest', `work goes on after ${MOST_ROUNDS} rounds`);
+    if (round >= MOST_ROUNDS + newsOf(world)) throw new Violation('rest', `work goes on after ${round} rounds`);
     await work(world, agencies);
     const next = nextWork(world, absent);
     if (next === undefined) break;
@@ -39,6 +39,13 @@ export async function comeToRest(world: World, absent: string | undefined): Prom
   for (const subject of world.witness.cases.values()) if (!subject.isForgotten) checkPromises(world, subject, absent);
   checkAnswers(world);
   await untilForgotten(world, absent);
+}
+
+/** How often the news of withdrawals goes out again until custody ends, a round each: nothing confirms it. */
+function newsOf({ ledger, retention }: World): number {
+  const routes = [...ledger.names()].flatMap((name) => ledger.record(name).routes);
+  const told = routes.filter(({ withdrawalSentAt }) => withdrawalSentAt !== null).length;
+  return told * Math.ceil(retention.custody / SCHEDULE.beforeQueueForgets);
 }
 
 async function stopFaults(world: World): Promise<void> {

@@ -10,6 +10,7 @@ const SLOW = [
   'test/e2e/over-time.test.ts',
   'test/e2e/poison.test.ts',
   'test/ops/**/*.test.ts',
+  'test/scripts/contract.test.ts',
 ];
 
 // Files share what they import: nothing here replaces modules, and each import of the CDK costs seconds.

@@ -70,27 +70,35 @@ export async function createResources(
 export async function createLedgerTable({ stage, region, endpoints }: Cloud): Promise<void> {
   const { credentials } = administratorOf(RELAY_ACCOUNT);
   const client = new DynamoDBClient({ region, endpoint: endpoints.dynamodb, credentials });
-  const TableName = ledgerTable(stage);
   try {
-    await client.send(
-      new CreateTableCommand({
-        TableName,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: ['pk', 'sk', 'lane', 'dueAt'].map((AttributeName) => ({
-          AttributeName,
-          AttributeType: 'S',
-        })),
-        KeySchema: keySchema('pk', 'sk'),
-        GlobalSecondaryIndexes: [
-          { IndexName: DUE_INDEX, KeySchema: keySchema('lane', 'dueAt'), Projection: { ProjectionType: 'ALL' } },
-        ],
-      }),
-    );
+    await createTable(client, ledgerTable(stage));
   } catch (error) {
     if (!(error instanceof ResourceInUseException)) throw error;
+    await waitForTable(client, ledgerTable(stage));
   }
-  await waitUntilTableExists({ client, maxWaitTime: 30, minDelay: 1, maxDelay: 1 }, { TableName });
   client.destroy();
+}
+
+const waitForTable = (client: DynamoDBClient, TableName: string): Promise<unknown> =>
+  waitUntilTableExists({ client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 }, { TableName });
+
+/** Makes an empty ledger. @throws {ResourceInUseException} if there is such a table */
+export async function createTable(client: DynamoDBClient, TableName: string): Promise<void> {
+  await client.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: ['pk', 'sk', 'lane', 'dueAt'].map((AttributeName) => ({
+        AttributeName,
+        AttributeType: 'S',
+      })),
+      KeySchema: keySchema('pk', 'sk'),
+      GlobalSecondaryIndexes: [
+        { IndexName: DUE_INDEX, KeySchema: keySchema('lane', 'dueAt'), Projection: { ProjectionType: 'ALL' } },
+      ],
+    }),
+  );
+  await waitForTable(client, TableName);
 }
 
 const keySchema = (hash: string, range: string): CreateTableCommandInput['KeySchema'] => [

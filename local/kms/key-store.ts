@@ -10,8 +10,8 @@ export interface Key {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly description: string;
-  /** The key policy as CreateKey was given it; `authorize` gets to see it, nothing here interprets it. */
-  readonly policy: string | undefined;
+  /** The key policy as CreateKey or PutKeyPolicy was given it; `authorize` sees it, nothing here interprets it. */
+  policy: string | undefined;
   readonly tags: readonly { TagKey: string; TagValue: string }[];
   readonly spec: KeySpec;
   readonly usage: KeyUsage;
@@ -83,6 +83,13 @@ export class KeyStore {
       const status = next(key.status);
       await this.#folder?.saveKey({ ...key, status });
       key.status = status;
+    });
+  }
+
+  changePolicy(key: Key, policy: string): Promise<void> {
+    return this.#change(async () => {
+      await this.#folder?.saveKey({ ...key, policy });
+      key.policy = policy;
     });
   }
 

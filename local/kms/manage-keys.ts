@@ -14,12 +14,14 @@ const DAY = 86_400_000;
 
 const OneKey = z.strictObject({ KeyId });
 
+const Policy = z.string().min(1).max(131_072);
+
 export const createKey = operation(
   z.strictObject({
     KeySpec: z.enum(keySpecs).default('SYMMETRIC_DEFAULT'),
     KeyUsage: z.enum(['ENCRYPT_DECRYPT', 'SIGN_VERIFY']).optional(),
     Description: z.string().max(8192).default(''),
-    Policy: z.string().min(1).max(131_072).optional(),
+    Policy: Policy.optional(),
     Tags: z
       .array(z.strictObject({ TagKey: z.string().min(1).max(128), TagValue: z.string().max(256) }))
       .max(50)
@@ -110,6 +112,22 @@ export const cancelKeyDeletion = operation(OneKey, async (call, input) => {
   });
   return { KeyId: key.arn };
 });
+
+export const putKeyPolicy = operation(
+  z.strictObject({
+    KeyId,
+    Policy,
+    PolicyName: z.literal('default').optional(),
+    BypassPolicyLockoutSafetyCheck: z.boolean().optional(),
+  }),
+  async (call, input) => {
+    const key = findOwnKey(call, input.KeyId);
+    await permit(call, 'kms:PutKeyPolicy', key);
+    requirePolicyDocument(input.Policy);
+    await call.store.changePolicy(key, input.Policy);
+    return {};
+  },
+);
 
 /** Notes the wish; material is never rotated here. */
 export const enableKeyRotation = operation(OneKey, async (call, input) => {

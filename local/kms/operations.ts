@@ -10,6 +10,7 @@ import {
   enableKeyRotation,
   getKeyRotationStatus,
   getPublicKey,
+  putKeyPolicy,
   scheduleKeyDeletion,
 } from './manage-keys.ts';
 import { sign, verify } from './sign.ts';
@@ -24,6 +25,7 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
     DisableKey: disableKey,
     ScheduleKeyDeletion: scheduleKeyDeletion,
     CancelKeyDeletion: cancelKeyDeletion,
+    PutKeyPolicy: putKeyPolicy,
     EnableKeyRotation: enableKeyRotation,
     GetKeyRotationStatus: getKeyRotationStatus,
     CreateAlias: createAlias,

@@ -22,7 +22,7 @@ export interface AuthorizedKey {
   account: string;
   /** Every alias of the key (`kms:ResourceAliases`). */
   aliases: readonly string[];
-  /** The key policy that CreateKey was given, as it was given. */
+  /** The key policy that CreateKey or PutKeyPolicy was given, as it was given. */
   policy: string | undefined;
 }
 

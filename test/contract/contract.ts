@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest';
+import type { Ledger } from '../../core/ports.ts';
+import type { KeysBackend } from './keys.contract.ts';
+import type { QueuesBackend } from './queues.contract.ts';
+import type { SuspensionsBackend } from './suspensions.contract.ts';
 
 /** What every backend has to do, by title. */
 export type Cases<B> = Readonly<Record<string, (backend: B) => Promise<void>>>;
+
+/** All ports of a backend, as they are once its tests run. */
+export interface Backend {
+  ledger: Ledger;
+  suspensions: SuspensionsBackend;
+  queues: QueuesBackend;
+  keys: KeysBackend;
+}
 
 export interface Tally {
   port: string;
@@ -33,3 +45,10 @@ export function closeContract(backend: string, tallies: readonly Tally[]): void 
     );
   });
 }
+
+/**
+ * Expects what is true in a while only: of an index, of a count of messages, of a key whose state has just changed. AWS
+ * promises seconds, of counts a minute; where nothing is late, the first look is enough.
+ */
+export const eventually = <T>(read: () => T | Promise<T>) =>
+  expect.poll(async () => read(), { timeout: 90_000, interval: 250 });

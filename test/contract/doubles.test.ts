@@ -10,12 +10,9 @@ import { MemoryLedger } from '../doubles/memory-ledger.ts';
 import { MemoryQueues } from '../doubles/memory-queues.ts';
 import { VirtualClock } from '../doubles/virtual-clock.ts';
 import { makePartnerId } from '../support/rows.ts';
-import { closeContract } from './contract.ts';
-import { describeKeys, type KeysBackend } from './keys.contract.ts';
-import { describeLedger } from './ledger.contract.ts';
-import { describeLimits } from './limits.contract.ts';
-import { describeQueues, type QueuesBackend } from './queues.contract.ts';
-import { describeSuspensions } from './suspensions.contract.ts';
+import { describeEveryPort } from './every-port.ts';
+import type { KeysBackend } from './keys.contract.ts';
+import type { QueuesBackend } from './queues.contract.ts';
 
 const STAGE = 'test';
 const memory = new MemoryLedger();
@@ -28,17 +25,16 @@ beforeAll(async () => {
 });
 
 describe('the doubles', () => {
-  closeContract('the doubles', [
-    describeLedger(() => ledger),
-    describeSuspensions(() => ({
+  describeEveryPort('the doubles', () => ({
+    ledger,
+    suspensions: {
       ledger,
       suspend: async (partner) => memory.suspended.add(partner),
       resume: async (partner) => memory.suspended.delete(partner),
-    })),
-    describeLimits(() => ledger),
-    describeQueues(() => queues),
-    describeKeys(() => keys),
-  ]);
+    },
+    queues,
+    keys,
+  }));
 });
 
 function openQueues(): QueuesBackend {

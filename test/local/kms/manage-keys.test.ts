@@ -14,6 +14,7 @@ import {
   GetPublicKeyCommand,
   type KMSClient,
   ListAliasesCommand,
+  PutKeyPolicyCommand,
   ReEncryptCommand,
   ScheduleKeyDeletionCommand,
   SignCommand,
@@ -242,5 +243,39 @@ describe('key rotation', () => {
     const unsupported = 'UnsupportedOperationException';
     expect(await outcome(client.send(new EnableKeyRotationCommand({ KeyId })))).toBe(unsupported);
     expect(await outcome(client.send(new GetKeyRotationStatusCommand({ KeyId })))).toBe(unsupported);
+  });
+});
+
+const policy = (Sid: string): string => JSON.stringify({ Version: '2012-10-17', Statement: [{ Sid }] });
+
+describe('PutKeyPolicy', () => {
+  it('replaces what `authorize` is shown, from then on', async () => {
+    const seen: (string | undefined)[] = [];
+    const own = await startTestKms({
+      authorize: ({ action, key }) => {
+        if (action === 'kms:DescribeKey') seen.push(key?.policy);
+        return true;
+      },
+    });
+    const caller = connect(own);
+    const { KeyMetadata } = await caller.send(new CreateKeyCommand({ Policy: policy('first') }));
+    const KeyId = present(KeyMetadata?.KeyId);
+    await caller.send(new DescribeKeyCommand({ KeyId }));
+    await caller.send(new PutKeyPolicyCommand({ KeyId, PolicyName: 'default', Policy: policy('second') }));
+    await caller.send(new DescribeKeyCommand({ KeyId }));
+    expect(seen).toEqual([policy('first'), policy('second')]);
+    caller.destroy();
+    await own.close();
+  });
+
+  it('is refused where the policy is none, the name is another, or there is no such key', async () => {
+    const KeyId = await create();
+    expect(await outcome(client.send(new PutKeyPolicyCommand({ KeyId, Policy: '[]' })))).toBe(
+      'MalformedPolicyDocumentException',
+    );
+    const named = new PutKeyPolicyCommand({ KeyId, PolicyName: 'mine', Policy: policy('a') });
+    expect(await outcome(client.send(named))).toBe('ValidationException');
+    const nowhere = new PutKeyPolicyCommand({ KeyId: '00000000-0000-4000-8000-000000000000', Policy: policy('a') });
+    expect(await outcome(client.send(nowhere))).toBe('NotFoundException');
   });
 });

@@ -1,5 +1,5 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { deliverReferral } from '../core/use-cases/deliver.ts';
+import { deliverOnce } from '../core/use-cases/deliver.ts';
 import { createKeyClient, createQueueClient } from './clients.ts';
 import { readConfig } from './config.ts';
 import { type Invocation, withinTime } from './deadline.ts';
@@ -26,11 +26,12 @@ const relay = {
  */
 export async function handler({ Records }: SQSEvent, invocation: Invocation): Promise<SQSBatchResponse> {
   const messages = Records.map(({ messageId, body }) => ({ messageId, message: readDispatch(body) }));
+  const deliver = deliverOnce(relay);
   const results = await withinTime(invocation, () =>
     Promise.allSettled(
       messages.map(async ({ message }) => {
         if (!message) throw new SyntaxError('not a dispatch message');
-        await deliverReferral(relay, message);
+        await deliver(message);
       }),
     ),
   );

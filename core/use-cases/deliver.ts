@@ -31,6 +31,21 @@ export async function deliverReferral(relay: Parts, message: DispatchMessage): P
   if (outbox) await relay.ledger.remove(outbox);
 }
 
+/**
+ * {@link deliverReferral} for one batch of messages: what several of them ask for is done once, and its result is that of
+ * each. They come together when a hotline repeats itself before anything is delivered; side by side, each would send.
+ */
+export function deliverOnce(relay: Parts): (message: DispatchMessage) => Promise<void> {
+  const begun = new Map<string, Promise<void>>();
+  return (message) => {
+    const { hotline, id, attempt } = message;
+    const asked = JSON.stringify([hotline, id, attempt?.agency, attempt?.version, attempt?.number]);
+    const result = begun.get(asked) ?? deliverReferral(relay, message);
+    begun.set(asked, result);
+    return result;
+  };
+}
+
 /** Without a named attempt, all that has not been tried in its present form. */
 function isAskedFor(row: RouteRow, { attempt }: DispatchMessage): boolean {
   if (!attempt) return row.attempts === 0;

@@ -2,7 +2,7 @@ import { RelayError } from '../../core/errors.ts';
 import { dispatchQueue, type Lane } from '../../core/names.ts';
 import { sortKey } from '../../core/ledger.ts';
 import { SECOND, toTimestamp } from '../../core/time.ts';
-import { deliverReferral } from '../../core/use-cases/deliver.ts';
+import { deliverOnce } from '../../core/use-cases/deliver.ts';
 import { sweep, type SweepReport } from '../../core/use-cases/sweep.ts';
 import { readDispatch } from '../../lambda/messages.ts';
 import { ServiceError } from '../doubles/faults.ts';
@@ -27,12 +27,12 @@ export function deliver(world: World, lane: Lane, max: number, plan: Plan): numb
   const received = world.queues.receive(queue, max);
   if (received.length === 0) return 0;
   const run = world.processes.start(`deliver ${lane}`, DELIVER_TIMEOUT, plan, async ({ invocation }) => {
-    const relay = world.relay(invocation, plan);
+    const deliverMessage = deliverOnce(world.relay(invocation, plan));
     return Promise.allSettled(
       received.map(async ({ body }) => {
         const message = readDispatch(body);
         if (!message) throw new ServiceError('not a dispatch message');
-        await deliverReferral(relay, message);
+        await deliverMessage(message);
       }),
     );
   });

@@ -2,6 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { loadRegistry, type Partner, RegistryError, type RegistryFile, type Registry } from '../../core/registry.ts';
 import { thumbprint } from '../../core/keys.ts';
+import { fromTimestamp, HOUR, toTimestamp } from '../../core/time.ts';
+import { runtimeOf } from '../runtime.ts';
 import { EXIT, type Exit, usageError } from './exit.ts';
 import { safeLine } from './safe-text.ts';
 import type { Session } from './session.ts';
@@ -28,6 +30,7 @@ export async function checkRegistries(session: Session, where: string): Promise<
         { folder, ok: true, hotlines: hotlines.size, agencies: agencies.size, faults: [] },
         `${session.style.good('sound')}  ${folder}: ${remarks.join('; ')}`,
       );
+      await remarkOnHaste(session, registry);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       faulty += 1;
@@ -40,6 +43,25 @@ export async function checkRegistries(session: Session, where: string): Promise<
   }
   return faulty > 0 ? EXIT.refused : EXIT.ok;
 }
+
+/**
+ * A signing key that retires before the deployment is over: until then, functions of the version before take in what nobody
+ * will count.
+ */
+async function remarkOnHaste({ io, note }: Session, registry: Registry): Promise<void> {
+  const now = runtimeOf(io.runtime).now();
+  for (const { id, keys } of listPartners(registry)) {
+    for (const { jwk, retiredAt } of keys) {
+      if (retiredAt === undefined || Math.abs(fromTimestamp(retiredAt) - now) > DEPLOYMENT) continue;
+      await note(
+        `${id}: key ${thumbprint(jwk)} retires at ${retiredAt}, while a deployment may still be under way, and what is taken in with it from then on counts with nobody. Unless it is deployed already, put "retiredAt" an hour ahead: ${toTimestamp(now + HOUR)}`,
+      );
+    }
+  }
+}
+
+/** How long a deployment may take, generously. */
+const DEPLOYMENT = HOUR / 2;
 
 /** Shows who takes part, with which countries and keys. */
 export async function listRegistries(session: Session, where: string): Promise<Exit> {

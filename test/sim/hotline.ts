@@ -5,7 +5,7 @@ import type { Hotline } from '../../core/registry.ts';
 import type { Relay } from '../../core/ports.ts';
 import type { Routing } from '../../core/schema.ts';
 import { signStatement } from '../../core/statements.ts';
-import { MINUTE, SECOND, toTimestamp } from '../../core/time.ts';
+import { SECOND, toTimestamp } from '../../core/time.ts';
 import { acknowledgeOutcomes, receiveOutcomes } from '../../core/use-cases/collect.ts';
 import { routeReferral } from '../../core/use-cases/route.ts';
 import { submitReferral } from '../../core/use-cases/submit.ts';
@@ -57,7 +57,7 @@ export class SimulatedHotline {
    */
   rotateSigning(overlap: number): void {
     if (this.pending.length > 0) return;
-    this.#world.partners.rotateSigning(this.id, Math.max(overlap, MINUTE));
+    this.#world.partners.rotateSigning(this.id, overlap);
   }
 
   get pending(): Owed[] {

@@ -101,12 +101,15 @@ export class Partners {
     this.#change();
   }
 
-  /** A new signing key comes into use; the one before counts for `overlap` more milliseconds. */
+  /**
+   * A new signing key comes into use; the one before counts for `overlap` more milliseconds, and until no function has
+   * the registry from before any more, as the runbook has it: those would still take in what nobody counts.
+   */
   rotateSigning(partner: string, overlap: number): boolean {
     const standing = this.#of(partner);
     if (standing.signing >= (this.#keyring.signing[partner]?.length ?? 0)) return false;
     standing.signing += 1;
-    standing.signingRetiredAt.push(toTimestamp(this.#clock.now() + overlap));
+    standing.signingRetiredAt.push(toTimestamp(this.#clock.now() + Math.max(overlap, ROLLOUT + MINUTE)));
     this.#change();
     return true;
   }

@@ -61,6 +61,23 @@ describe('registry check', () => {
     ]);
   });
 
+  it('says of a signing key that it retires before a deployment can be over', async () => {
+    const { jwk } = makeSigner('Ed25519').record;
+    const retiringIn = async (milliseconds: number) => {
+      await change('gb-lantern.json', {
+        keys: [{ jwk, retiredAt: new Date(Date.now() + milliseconds).toISOString() }],
+      });
+      return command(['registry', 'check', stage]);
+    };
+    for (const haste of [0, -60_000, 600_000]) {
+      const { exit, err } = await retiringIn(haste);
+      expect(exit).toBe(0);
+      expect(err).toContain(`gb-lantern: key ${thumbprint(jwk)} retires at `);
+      expect(err).toContain('put "retiredAt" an hour ahead: ');
+    }
+    for (const fine of [-86_400_000, 3_600_000]) expect(await retiringIn(fine)).toMatchObject({ exit: 0, err: '' });
+  });
+
   it('checks the one file that a partner is about to send', async () => {
     expect(await command(['registry', 'check', path.join(stage, 'gb-lantern.json')])).toMatchObject({ exit: 0 });
   });

@@ -17,11 +17,16 @@ export interface QueueSettings {
   deadLetters?: { queue: string; maxReceives: number };
 }
 
+/** What may become of a message: it is received by two at once, received again, moved to the dead letters, or forgotten. */
+export type QueueEvent = 'received twice' | 'received again' | 'dead letter' | 'forgotten';
+
 /** How far the queues go in what SQS allows itself: order, and delivering twice. */
 export interface Disorder {
   randomness: Randomness;
   /** The share of received messages that somebody else may receive at once. */
   duplicates: number;
+  /** Told what becomes of single messages. */
+  tell?: (event: QueueEvent) => void;
 }
 
 export interface ReceivedMessage {
@@ -126,11 +131,13 @@ export class MemoryQueues {
     for (const message of this.#inSomeOrder(queue.messages)) {
       if (received.length === max) break;
       if (message.visibleAt > now || this.#isDead(queue, message)) continue;
+      if (message.receives > 0) this.#tell('received again');
       message.receives += 1;
       if (message.handle !== undefined) queue.inFlight.delete(message.handle);
       message.handle = `receipt-${++this.#handles}`;
       queue.inFlight.set(message.handle, message);
-      if (!this.#isDuplicated()) message.visibleAt = hiddenUntil;
+      if (this.#isDuplicated()) this.#tell('received twice');
+      else message.visibleAt = hiddenUntil;
       received.push({
         handle: message.handle,
         body: message.body,
@@ -171,6 +178,7 @@ export class MemoryQueues {
       if (now - message.sentAt < RETENTION) continue;
       take(queue, message);
       this.forgotten += 1;
+      this.#tell('forgotten');
     }
     return queue;
   }
@@ -180,6 +188,7 @@ export class MemoryQueues {
     const { deadLetters } = queue.settings;
     if (!deadLetters || message.receives < deadLetters.maxReceives) return false;
     take(queue, message);
+    this.#tell('dead letter');
     this.#find(deadLetters.queue).messages.add({ ...message, visibleAt: this.#now(), receives: 0, handle: undefined });
     return true;
   }
@@ -194,6 +203,10 @@ export class MemoryQueues {
 
   #isDuplicated(): boolean {
     return this.#disorder !== undefined && this.#disorder.randomness.fraction() < this.#disorder.duplicates;
+  }
+
+  #tell(event: QueueEvent): void {
+    this.#disorder?.tell?.(event);
   }
 
   /** Two clocks for one world would make time run backwards. */

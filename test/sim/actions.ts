@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { SCHEDULE } from '../../core/limits.ts';
 import { type Lane, LANES } from '../../core/names.ts';
 import type { Onward, Routing, Urgency } from '../../core/schema.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
@@ -7,7 +8,7 @@ import { deliver, runSweep } from './functions.ts';
 import type { SimulatedHotline } from './hotline.ts';
 import { COUNTRIES } from './partners.ts';
 import { describePlan, fate, pollFate, relayPlan, sweepPlan } from './plans.ts';
-import { CALM } from './processes.ts';
+import { CALM, type Plan } from './processes.ts';
 import type { ReferralCase } from './referral-case.ts';
 import type { Address } from './sealing.ts';
 import type { World } from './world.ts';
@@ -26,6 +27,7 @@ interface Script<P> {
 }
 
 interface WeightedAction {
+  name: string;
   weight: number;
   arbitrary: fc.Arbitrary<Action>;
 }
@@ -38,13 +40,14 @@ function action<P>({ name, weight, parameters, isPossible, act, describe }: Scri
       check: (world) => isPossible?.(world as World, values) ?? true,
       async run(world) {
         world.begin(() => text, seed);
+        world.trace.count(name);
         await act(world, values);
         await world.processes.settle();
       },
       toString: () => text,
     };
   });
-  return { weight, arbitrary };
+  return { name, weight, arbitrary };
 }
 
 const chances = fc.oneof(
@@ -221,6 +224,46 @@ const runDeliver = action({
   describe: ({ lane, max, plan }) => `${lane} ×${max}${describePlan(plan)}`,
 });
 
+const CRASHING: Plan = {
+  mishaps: [{ at: 'any', nth: 0, what: 'crash-before', lasting: true }],
+  skew: 0,
+  behind: false,
+};
+
+/** What waits becomes dead letters. */
+const fail = action({
+  name: 'for an hour everybody fails who reads',
+  weight: 1,
+  parameters: lane,
+  async act(world, each) {
+    for (let times = 0; times < 12; times += 1) {
+      deliver(world, each, 10, CRASHING);
+      for (const agency of world.agencies) {
+        if (!agency.isPolling) agency.poll(each, 10, { wire: 'fine', plan: CALM, own: CRASHING, reader: 'works' });
+      }
+      await world.processes.settle();
+      world.clock.advance(6 * MINUTE);
+      world.processes.end('expired');
+    }
+  },
+  describe: String,
+});
+
+/** What was sent off and did not arrive goes out again, and with it whatever else is owed: a full batch. */
+const failInPart = action({
+  name: 'one of a batch fails',
+  weight: 1,
+  parameters: fc.record({ lane, nth: fc.nat(3) }),
+  async act(world, { lane: each, nth }) {
+    world.clock.advance(SCHEDULE.lease + MINUTE);
+    world.processes.end('expired');
+    runSweep(world, 100, CALM);
+    await world.processes.settle();
+    deliver(world, each, 10, { ...CALM, mishaps: [{ at: 'ledger.read', nth, what: 'lose-request', lasting: false }] });
+  },
+  describe: ({ lane: each, nth }) => `${each}, read ${nth}`,
+});
+
 const sweepOnce = action({
   name: 'sweep',
   weight: 6,
@@ -336,12 +379,13 @@ const skew = action({
   describe: ({ partner, by }) => `partner ${partner} is ${by / SECOND} s ahead`,
 });
 
-/** All that can happen, each as often as its weight says. */
-export const anyAction: fc.Arbitrary<Action> = fc.oneof(
+const ALL = [
   submit,
   runDeliver,
   poll,
   sweepOnce,
+  fail,
+  failInPart,
   wait,
   work,
   collect,
@@ -358,4 +402,9 @@ export const anyAction: fc.Arbitrary<Action> = fc.oneof(
   suspend,
   rotate,
   skew,
-);
+];
+
+export const ACTION_NAMES = ALL.map(({ name }) => name);
+
+/** All that can happen, each as often as its weight says. */
+export const anyAction: fc.Arbitrary<Action> = fc.oneof(...ALL);

@@ -48,6 +48,7 @@ function settleBatch(
   received: readonly ReceivedMessage[],
   results: readonly PromiseSettledResult<void>[],
 ): void {
+  if (new Set(results.map(({ status }) => status)).size > 1) world.trace.count('part of a batch fails');
   results.forEach((result, index) => {
     if (result.status === 'fulfilled') return world.queues.remove(queue, received[index]?.handle ?? '');
     const reason: unknown = result.reason;

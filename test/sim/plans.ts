@@ -35,7 +35,16 @@ const AGENCY = [
   'inbox.remove',
 ] as const;
 
-const WHAT = ['hold', 'crash-before', 'crash-after', 'lose-request', 'lose-answer', 'repeat', 'throttle'] as const;
+/** What may befall a call. */
+export const MISHAPS = [
+  'hold',
+  'crash-before',
+  'crash-after',
+  'lose-request',
+  'lose-answer',
+  'repeat',
+  'throttle',
+] as const;
 
 const mishap = (points: readonly string[]): fc.Arbitrary<Mishap> =>
   fc.record({
@@ -48,7 +57,7 @@ const mishap = (points: readonly string[]): fc.Arbitrary<Mishap> =>
     what: fc.oneof(
       { withCrossShrink: true },
       { arbitrary: fc.constant('hold'), weight: 2 },
-      { arbitrary: fc.constantFrom(...WHAT), weight: 4 },
+      { arbitrary: fc.constantFrom(...MISHAPS), weight: 4 },
     ),
     lasting: fc.oneof(
       { withCrossShrink: true },

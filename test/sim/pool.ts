@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Keyring, makeKeyring } from './partners.ts';
+import type { PlantedName } from './planted.ts';
 import { type Failure, type Run, seedOf } from './simulate.ts';
 
 /** What a worker is told, and what it says. */
@@ -16,6 +17,7 @@ export interface Series {
   seed: number;
   steps: number;
   threads?: number | undefined;
+  plant?: PlantedName | undefined;
   /** Ends it early, once what has begun is done. */
   signal?: AbortSignal | undefined;
   onRun?: (done: number) => void;
@@ -33,7 +35,7 @@ export interface Verdict {
  * after a failure, what comes later in the series is not begun, and of several failures the first counts.
  */
 export async function runSeries(series: Series): Promise<Verdict> {
-  const { runs, seed, steps, signal, onRun, threads = availableParallelism() } = series;
+  const { runs, seed, steps, plant, signal, onRun, threads = availableParallelism() } = series;
   const keyring = makeKeyring();
   const workers = Array.from({ length: Math.min(threads, runs) }, () => startWorker(keyring));
   let next = 0;
@@ -44,7 +46,7 @@ export async function runSeries(series: Series): Promise<Verdict> {
     while (isWanted()) {
       const index = next;
       next += 1;
-      const report = await run({ index, seed: seedOf(seed, index), steps, shrink: false });
+      const report = await run({ index, seed: seedOf(seed, index), steps, plant, shrink: false });
       done += 1;
       onRun?.(done);
       if (report.failure) failures.push(report);
@@ -55,7 +57,7 @@ export async function runSeries(series: Series): Promise<Verdict> {
     const [first] = failures.toSorted((a, b) => a.index - b.index);
     if (!first?.failure) return { done, failure: undefined };
     const { index, failure } = first;
-    const shrunk = await workers[0]?.run({ index, seed: failure.seed, steps, shrink: true });
+    const shrunk = await workers[0]?.run({ index, seed: failure.seed, steps, plant, shrink: true });
     return { done: index + 1, failure: shrunk?.failure ?? failure };
   } finally {
     await Promise.all(workers.map(({ stop }) => stop()));

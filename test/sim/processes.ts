@@ -141,6 +141,7 @@ export class Processes {
       if (what === 'expired' && process.until > this.#clock.now()) continue;
       this.#running.delete(process);
       this.#trace.note(() => `${process.name} runs out of time`);
+      this.#trace.count('out of time');
     }
   }
 
@@ -167,6 +168,7 @@ export class Processes {
     const what = this.#next(process, point);
     if (what === undefined || what === 'none') return 'none';
     this.#trace.note(() => `${process.name}: ${what} at ${point}`);
+    this.#trace.count(`fault: ${what}`);
     if (what !== 'hold') return what;
     return new Promise((resolve) => process.held.push({ point, release: () => resolve('none') }));
   }

@@ -17,6 +17,9 @@ function makeIo() {
   return { io, written };
 }
 
+/** What a failure says, without the number of the run and the command. */
+const storyOf = (text: string): string => text.slice(text.indexOf('\n'), text.indexOf('Replay it:'));
+
 describe('npm run simulate', () => {
   it('says that every invariant held, in text and in JSON', async () => {
     const { io, written } = makeIo();
@@ -27,7 +30,20 @@ describe('npm run simulate', () => {
     expect(JSON.parse(json.written.out)).toMatchObject({ runs: 2, seed: 5, steps: 10, failure: null });
   });
 
-  it.each([[['--runs', '0']], [['--seed', '-1']], [['--steps', 'many']], [['--unknown']]])(
+  it('prints the command that replays a run that broke an invariant, and why', async () => {
+    const first = makeIo();
+    const series = ['--runs', '50', '--seed', '3', '--steps', '12', '--plant', 'misdirecting'];
+    expect(await runSimulate(series, first.io)).toBe(1);
+    const [what, command = ''] = first.written.out.split('Replay it: npm run simulate -- ');
+    expect(what).toMatch(
+      /^Run \d+ from seed 3 broke an invariant\.\n\nconfidential \(no agency gets what was not routed/,
+    );
+    const again = makeIo();
+    expect(await runSimulate(command.trim().split(' '), again.io)).toBe(1);
+    expect(storyOf(again.written.out)).toBe(storyOf(first.written.out));
+  });
+
+  it.each([[['--runs', '0']], [['--seed', '-1']], [['--steps', 'many']], [['--plant', 'oak']], [['--unknown']]])(
     'refuses %j as usage',
     async (args) => {
       const { io, written } = makeIo();

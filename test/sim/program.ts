@@ -1,6 +1,7 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Io } from '../../client/cli/io.ts';
 import { createProgress } from '../../bench/load/progress.ts';
+import { PLANTED_NAMES, type PlantedName } from './planted.ts';
 import { runSeries, type Verdict } from './pool.ts';
 import { DEFAULT_STEPS } from './simulate.ts';
 
@@ -13,6 +14,7 @@ interface Options {
   seed: number;
   steps: number;
   threads?: number;
+  plant?: PlantedName;
   json?: boolean;
 }
 
@@ -33,6 +35,11 @@ export async function runSimulate(args: readonly string[], io: Io): Promise<numb
     .option('--seed <s>', 'of the first run; the others follow from it', whole(0), 1)
     .option('--steps <k>', 'at most so many in each run, before all faults end', whole(1), DEFAULT_STEPS)
     .option('--threads <t>', 'default: one for each core; the result is the same with any number', whole(1))
+    .addOption(
+      new Option('--plant <fault>', 'put a fault into the relay on purpose, to see that it is found').choices(
+        PLANTED_NAMES,
+      ),
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -63,7 +70,7 @@ export async function runSimulate(args: readonly string[], io: Io): Promise<numb
 }
 
 async function simulateAll(options: Options, io: Io): Promise<number> {
-  const { runs, seed, steps, threads, json = false } = options;
+  const { runs, seed, steps, threads, plant, json = false } = options;
   const progress = createProgress();
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1_000;
@@ -71,12 +78,12 @@ async function simulateAll(options: Options, io: Io): Promise<number> {
     const each = seconds() / done;
     progress.update(`${done} of ${runs} runs, ${format(1 / each)} a second, ${time(each * (runs - done))} left`);
   };
-  const verdict = await runSeries({ runs, seed, steps, threads, signal: io.signal, onRun });
+  const verdict = await runSeries({ runs, seed, steps, threads, plant, signal: io.signal, onRun });
   progress.clear();
   const taken = Math.round(seconds());
   const { done, failure } = verdict;
   if (json) {
-    const replay = failure && replayOf(failure.seed, steps);
+    const replay = failure && replayOf(failure.seed, options);
     await io.out(`${JSON.stringify({ runs: done, seed, steps, seconds: taken, failure: failure ?? null, replay })}\n`);
   } else {
     await io.out(describe(verdict, options, taken));
@@ -84,7 +91,8 @@ async function simulateAll(options: Options, io: Io): Promise<number> {
   return failure ? EXIT.broken : EXIT.held;
 }
 
-function describe({ done, failure }: Verdict, { runs, seed, steps }: Options, taken: number): string {
+function describe({ done, failure }: Verdict, options: Options, taken: number): string {
+  const { runs, seed, steps } = options;
   if (!failure) {
     const cut = done < runs ? ` (interrupted; ${runs} were asked for)` : '';
     return `${done} runs of up to ${steps} steps from seed ${seed}: every invariant held${cut}. ${time(taken)}.\n`;
@@ -92,12 +100,12 @@ function describe({ done, failure }: Verdict, { runs, seed, steps }: Options, ta
   return (
     `Run ${done} from seed ${seed} broke an invariant.\n\n${failure.message}\n\n` +
     `What happened, in the shortest run found that fails so:\n\n${failure.trace}\n\n` +
-    `Replay it: ${replayOf(failure.seed, steps)}\n`
+    `Replay it: ${replayOf(failure.seed, options)}\n`
   );
 }
 
-const replayOf = (seed: number, steps: number): string =>
-  `npm run simulate -- --runs 1 --seed ${seed} --steps ${steps}`;
+const replayOf = (seed: number, { steps, plant }: Options): string =>
+  `npm run simulate -- --runs 1 --seed ${seed} --steps ${steps}${plant ? ` --plant ${plant}` : ''}`;
 
 const format = (number: number): string => (number < 10 ? number.toFixed(1) : String(Math.round(number)));
 

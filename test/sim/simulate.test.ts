@@ -1,28 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import type { Relay } from '../../core/ports.ts';
+import { ACTION_NAMES } from './actions.ts';
 import { makeKeyring } from './partners.ts';
+import { MISHAPS } from './plans.ts';
+import { runSeries } from './pool.ts';
 import { DEFAULT_STEPS, seedOf, simulate } from './simulate.ts';
 
 const keyring = makeKeyring();
 
-/** Acceptances that are never written. */
-const forgetful = (relay: Relay): Relay => ({
-  ...relay,
-  ledger: {
-    ...relay.ledger,
-    create: (row) => (row.kind === 'referral' ? Promise.resolve(true) : relay.ledger.create(row)),
-  },
-});
-
-/** Messages for the police of France that all go to those of Germany. */
-const misdirecting = (relay: Relay): Relay => ({
-  ...relay,
-  queues: {
-    ...relay.queues,
-    sendToAgency: (agency, lane, message) =>
-      relay.queues.sendToAgency(agency === 'fr-police' ? 'de-police' : agency, lane, message),
-  },
-});
+/** What any hundred runs are to see. */
+const EXPECTED = [
+  ...ACTION_NAMES,
+  ...[...MISHAPS, 'stale'].map((what) => `fault: ${what}`),
+  ...['fine', 'request-lost', 'answer-lost', 'twice'].map((wire) => `network: ${wire}`),
+  ...['received twice', 'received again', 'dead letter', 'forgotten'].map((event) => `message: ${event}`),
+  'clock of a function',
+  'old registry',
+  'out of time',
+  'part of a batch fails',
+];
 
 describe('a run of the simulation', () => {
   it('finds every invariant held, in a handful of them', async () => {
@@ -33,19 +28,39 @@ describe('a run of the simulation', () => {
   });
 
   it.each([
-    ['accepted-stands', forgetful],
-    ['confidential', misdirecting],
+    ['accepted-stands', 'forgetful'],
+    ['confidential', 'misdirecting'],
   ] as const)(
     'finds what breaks "%s", the same way each time, and shrinks it to a few steps',
     async (invariant, plant) => {
-      const run = { seed: 11, steps: DEFAULT_STEPS };
-      const failure = await simulate(keyring, { ...run, shrink: false }, plant);
+      const run = { seed: 11, steps: DEFAULT_STEPS, plant };
+      const failure = await simulate(keyring, { ...run, shrink: false });
       expect(failure).toMatchObject({ seed: 11, invariant });
-      expect(await simulate(keyring, { ...run, shrink: false }, plant)).toEqual(failure);
-      const shrunk = await simulate(keyring, { ...run, shrink: true }, plant);
+      expect(await simulate(keyring, { ...run, shrink: false })).toEqual(failure);
+      const shrunk = await simulate(keyring, { ...run, shrink: true });
       expect(shrunk).toMatchObject({ seed: 11, invariant });
       expect(shrunk?.trace.split('\n').length).toBeLessThan(15);
-      expect(await simulate(keyring, { ...run, shrink: true }, plant)).toEqual(shrunk);
+      expect(await simulate(keyring, { ...run, shrink: true })).toEqual(shrunk);
     },
   );
+
+  it('goes through every action and every fault', async () => {
+    const counts = new Map<string, number>();
+    for (let index = 0; index < 150; index += 1) {
+      await simulate(keyring, { seed: seedOf(1, index), steps: DEFAULT_STEPS, shrink: false }, ({ trace }) => {
+        for (const [what, times] of trace.counts) counts.set(what, (counts.get(what) ?? 0) + times);
+      });
+    }
+    expect([...counts.keys()].toSorted()).toEqual(EXPECTED.toSorted());
+  });
+});
+
+describe('a series of runs', () => {
+  it('ends with the same verdict on any number of threads', async () => {
+    const series = { runs: 40, seed: 3, steps: 12, plant: 'misdirecting' } as const;
+    const alone = await runSeries({ ...series, threads: 1 });
+    expect(alone.failure?.invariant).toBe('confidential');
+    expect(alone.done).toBeGreaterThan(1);
+    for (const threads of [2, 3]) expect(await runSeries({ ...series, threads })).toEqual(alone);
+  });
 });

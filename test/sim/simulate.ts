@@ -3,9 +3,10 @@ import { DAY } from '../../core/time.ts';
 import { anyAction } from './actions.ts';
 import { mix } from './chance.ts';
 import { AGENCIES, type Keyring } from './partners.ts';
+import { PLANTED, type PlantedName } from './planted.ts';
 import { comeToRest } from './rest.ts';
 import { type InvariantName, Violation } from './violation.ts';
-import { type Plant, World } from './world.ts';
+import { World } from './world.ts';
 
 export const DEFAULT_STEPS = 80;
 
@@ -16,6 +17,8 @@ export interface Run {
   steps: number;
   /** Whether to look for a shorter run that fails in the same way. */
   shrink: boolean;
+  /** A fault put into the relay on purpose. */
+  plant?: PlantedName | undefined;
 }
 
 /** A run that broke an invariant. */
@@ -51,13 +54,13 @@ const invariantOf = (error: unknown): Failure['invariant'] => (error instanceof 
 
 /**
  * One run of up to `steps` steps, and what remains until nothing is left to do. A run that fails is shrunk.
- * @param plant a fault put into the relay on purpose, to see that it is found
+ * @param observe told the world of each run that held, once all is over
  * @returns nothing if all invariants held
  */
 export async function simulate(
   keyring: Keyring,
-  { seed, steps, shrink }: Run,
-  plant?: Plant,
+  { seed, steps, shrink, plant }: Run,
+  observe?: (world: World) => void,
 ): Promise<Failure | undefined> {
   const course = fc.noBias(fc.commands([anyAction], { maxCommands: steps, size: 'max' }));
   let failed: { error: unknown; trace: string } | undefined;
@@ -65,10 +68,11 @@ export async function simulate(
   const property = fc.asyncProperty(setting, course, async ({ retention, absent }, actions) => {
     tries += 1;
     if (tries > MOST_TRIES) return;
-    const world = new World(keyring, retention, plant);
+    const world = new World(keyring, retention, plant && PLANTED[plant]);
     try {
       await fc.asyncModelRun(() => ({ model: world, real: world }), actions);
       await comeToRest(world, absent);
+      observe?.(world);
     } catch (error) {
       // A shorter run that fails in another way says nothing about this one.
       if (failed && invariantOf(error) !== invariantOf(failed.error)) return;

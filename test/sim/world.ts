@@ -68,7 +68,11 @@ export class World {
     this.partners = new Partners(this.clock, keyring);
     this.witness = new Witness(this.ledger, this.partners, this.processes);
     const randomness = { fraction: () => this.#chance.fraction() };
-    this.queues = new WatchedQueues(this.clock, this.witness, { randomness, duplicates: DUPLICATES });
+    this.queues = new WatchedQueues(this.clock, this.witness, {
+      randomness,
+      duplicates: DUPLICATES,
+      tell: (event) => this.trace.count(`message: ${event}`),
+    });
     this.hotlines = HOTLINES.map((id) => new SimulatedHotline(id, this));
     this.agencies = Object.keys(AGENCIES).map((id) => new SimulatedAgency(id, this));
   }
@@ -115,6 +119,9 @@ export class World {
     const clock: Clock = { now: () => this.clock.now() + skew };
     const queues = this.queues.connect(invocation);
     const before = new Map(this.#suspensions);
+    const registry = this.partners.registryOf(behind);
+    if (registry !== this.partners.registry) this.trace.count('old registry');
+    if (skew !== 0) this.trace.count('clock of a function');
     return this.#plant({
       ledger: this.ledger.connect(invocation),
       queues: {
@@ -128,7 +135,7 @@ export class World {
         },
       },
       keys: this.partners.keys.connect(invocation),
-      registry: this.partners.registryOf(behind),
+      registry,
       clock,
       randomness: { fraction: () => this.fraction() },
       telemetry: { record: () => undefined },
@@ -147,6 +154,7 @@ export class World {
   ): Promise<Reply<T>> {
     const { name, caller, wire, plan, partnerNow } = call;
     if (wire !== 'fine') this.trace.note(() => `the network: ${wire}`);
+    this.trace.count(`network: ${wire}`);
     if (wire === 'request-lost') return { outcome: 'unknown' };
     const age = this.clock.now() - partnerNow;
     if (age > SIGNATURE_AGE || -age > SIGNATURE_AHEAD) {

@@ -1,10 +1,10 @@
 import type { ReferralMessage, TakenStatement } from '../contracts.ts';
 import { laneOf } from '../lanes.ts';
-import type { ReferralRecord, ReferralRow, RouteRow } from '../ledger.ts';
+import { isHandOver, type ReferralRecord, type ReferralRow, type RouteRow } from '../ledger.ts';
 import { failed, owes, sent, undeliverable } from '../ledger-rules.ts';
 import type { DispatchMessage, Relay, Rewrapped } from '../ports.ts';
 import { wrappingKey } from '../registry.ts';
-import { widenRoute } from '../routing.ts';
+import { type PlannedRoute, widenRoute } from '../routing.ts';
 import { inspectSealed } from '../sealed.ts';
 import { toTimestamp } from '../time.ts';
 import { createEvent } from './event.ts';
@@ -149,20 +149,29 @@ async function rewrap(
   );
 }
 
-/** The later statements without which this route would not be what it is. */
+/** The later statements without which this route, or one that it took over, would not be what it is. */
 function routedBy(referral: ReferralRow, { statements }: ReferralRecord, row: RouteRow): TakenStatement[] {
-  const routed: TakenStatement[] = [];
-  let known = referral.plan.routes.find(({ agency }) => agency === row.agency);
-  for (const { content, acceptedAt } of statements) {
-    if (content.type !== 'route') continue;
-    const planned = content.plan.routes.find(({ agency }) => agency === row.agency);
-    if (!planned) continue;
-    const widened = known ? widenRoute(known, planned) : planned;
-    if (widened === known) continue;
-    routed.push({ statement: content.statement, acceptedAt });
-    known = widened;
+  const takenOver = new Set([row.agency]);
+  for (const agency of takenOver) {
+    for (const { content } of statements) {
+      if (isHandOver(content) && content.plan.routes.some((route) => route.agency === agency))
+        takenOver.add(content.agency);
+    }
   }
-  return routed;
+  const known = new Map(referral.plan.routes.map((route) => [route.agency, route]));
+  return statements.flatMap(({ content, acceptedAt }) => {
+    if (content.type !== 'route') return [];
+    const wider = content.plan.routes.filter((route) => takenOver.has(route.agency) && widens(known, route));
+    return wider.length > 0 ? [{ statement: content.statement, acceptedAt }] : [];
+  });
+}
+
+/** Adds a route to those known, and says whether that made a difference. */
+function widens(known: Map<string, PlannedRoute>, route: PlannedRoute): boolean {
+  const before = known.get(route.agency);
+  const after = before ? widenRoute(before, route) : route;
+  known.set(route.agency, after);
+  return after !== before;
 }
 
 /** @returns why it failed, or nothing */

@@ -4,6 +4,7 @@ import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { acknowledgeOutcomes, receiveOutcomes } from '../../../core/use-cases/collect.ts';
 import { handOver } from '../../../core/use-cases/hand-over.ts';
 import { referralStatus } from '../../../core/use-cases/query.ts';
+import { routeReferral } from '../../../core/use-cases/route.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { type Fault, faultAt, Invocation } from '../../doubles/faults.ts';
@@ -64,6 +65,28 @@ describe('a hand-over', () => {
     await handOver(world.relay(), name, 'de-police', CLEARING);
     await world.pass(1);
     expect(world.waiting('int-clearing')).toMatchObject([{ version: 2, countries: ['DE', 'SE'] }]);
+  });
+
+  it('goes on with the statements behind the route that is taken over, each once, however often it is taken over', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world, { suspect: ['CA'], victim: [] });
+    const send = async (routing: Routing) => {
+      const token = await world.routeStatement(GB, name, hash, routing);
+      await routeReferral(world.relay(), world.hotline(GB), name, token);
+      await world.dispatch();
+      return token;
+    };
+    const routed = [await send({ suspect: ['FR'], victim: [] }), await send({ suspect: [], victim: ['FR', 'DE'] })];
+    await handOver(world.relay(), name, 'fr-police', { id: 'fr-gendarmes' });
+    await handOver(world.relay(), name, 'fr-gendarmes', CLEARING);
+    await handOver(world.relay(), name, 'ca-police', CLEARING);
+    await world.pass(1);
+    expect(world.waiting('int-clearing').at(-1)).toMatchObject({
+      roles: ['suspect', 'victim'],
+      countries: ['CA', 'FR'],
+      routed: routed.map((statement) => ({ statement })),
+    });
+    expect(world.waiting('ca-police')[0]).not.toHaveProperty('routed');
   });
 
   it('takes nothing from an agency that has opened it, and believes one that opens it late', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import type { Cloud } from './resources.ts';
 
-/** What the operator's command needs to find this relay instead of one in AWS (`ops/local-cloud.ts` reads it). */
+/** What the operator's command needs to find this relay instead of one in AWS (`ops/target.ts` reads it). */
 export interface OperatorFile {
   stage: string;
   region: string;

@@ -224,13 +224,14 @@ async function start(
   onClose(lambda.close);
 
   await writeProfiles({ cloud, registry, keyArns, relayUrl: gateway.url, profilesDir, now: Date.now() });
+  const { accessKeyId, secretAccessKey } = administrator.credentials;
   await writeOperatorFile(dataDir, {
     stage,
     region: REGION,
     registry: 'registry',
     profiles: 'profiles',
     endpoints: { ...endpoints, lambda: lambda.endpoint },
-    credentials: administrator.credentials,
+    credentials: { accessKeyId, secretAccessKey },
   });
   return {
     url: gateway.url,

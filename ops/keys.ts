@@ -24,13 +24,16 @@ interface KeyUse {
  */
 export async function showKeys({ cloud, now, show }: Session, which?: string): Promise<Ending> {
   const [hotline, generation] = readWhich(which);
-  if (hotline !== undefined && !cloud.registry.hotlines.has(hotline)) {
-    throw refusal('unknown-hotline', `There is no hotline "${hotline}" in the registry.`);
-  }
+  const { hotlines } = cloud.registry;
   const needed = await countNeeded(cloud.ledger);
-  const uses = [...cloud.registry.hotlines.values()]
-    .filter(({ id }) => hotline === undefined || id === hotline)
-    .flatMap(({ id, intakeKeys }) => listUses(id, intakeKeys, needed, toTimestamp(now())))
+  // A hotline may be gone from the registry while referrals of its are still to be delivered.
+  const known = new Set([...hotlines.keys(), ...[...needed.keys()].map((name) => name.split('/', 1)[0] ?? '')]);
+  if (hotline !== undefined && !known.has(hotline)) {
+    throw refusal('unknown-hotline', `There is no hotline "${hotline}" in the registry, and nothing is sealed for it.`);
+  }
+  const uses = [...known]
+    .filter((id) => hotline === undefined || id === hotline)
+    .flatMap((id) => listUses(id, hotlines.get(id)?.intakeKeys ?? [], needed, toTimestamp(now())))
     .filter((use) => generation === undefined || use.generation === generation);
   if (uses.length === 0) throw refusal('unknown-key', `${which} is not in the registry, and nothing is sealed for it.`);
   const rows = uses.map((use) => [use.hotline, String(use.generation), use.state, String(use.needed)]);
@@ -47,7 +50,7 @@ export async function showKeys({ cloud, now, show }: Session, which?: string): P
   if (isOne && use?.state === 'accepted') {
     throw refusal('key-accepted', `Retire ${which} first ("retiredAt" in its file): new referrals are sealed for it.`);
   }
-  return done(isOne ? 'not needed' : `${uses.filter((one) => one.needed > 0).length} keys needed`);
+  return done(isOne ? 'not needed' : `keys needed: ${uses.filter((one) => one.needed > 0).length}`);
 }
 
 function readWhich(which: string | undefined): [hotline?: string, generation?: number] {

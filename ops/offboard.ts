@@ -6,6 +6,7 @@ import type { Agency } from '../core/registry.ts';
 import { END_OF_TIME, toTimestamp } from '../core/time.ts';
 import { handOver } from '../core/use-cases/hand-over.ts';
 import { plannedSoFar } from '../core/use-cases/route.ts';
+import { findAgency } from './agencies.ts';
 import { mapSome } from './concurrency.ts';
 import type { Cloud } from './cloud.ts';
 import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
@@ -14,13 +15,12 @@ import { isOpen, readRoutes, URGENCIES } from './tally.ts';
 /**
  * Lets an agency go: it is suspended for good, once nothing is owed to it any more. What it has not opened goes to the
  * fallback if `handOver` says so; without, the command refuses as long as there is anything. Before, the agency must have
- * lost its countries in the deployed registry, or new referrals would come in behind.
+ * lost its countries in the deployed registry, or new referrals would come in behind; one that is gone from it has.
  */
 export async function offboard(session: Session, id: string, options: { handOver?: boolean }): Promise<Ending> {
   const { cloud, now, show } = session;
-  const agency = cloud.registry.agencies.get(id);
-  if (!agency) throw refusal('unknown-agency', `There is no agency "${id}" in the registry.`);
-  refuseIfInUse(agency);
+  const agency = await findAgency(cloud, id);
+  if (agency !== 'gone') refuseIfInUse(agency);
   const placing = await findPlacing(cloud, id);
   if (placing.length > 0) {
     throw new CommandError(
@@ -49,7 +49,7 @@ export async function offboard(session: Session, id: string, options: { handOver
     open.length > 0
       ? `${result}. Run it again: the ledger's index is behind, or something came in meanwhile.`
       : `${id} is off: ${counts.handedOver === 0 ? 'nothing was open' : `${counts.handedOver} referrals went to ${fallback?.id}`}. ` +
-        'Its calls are refused. Keep its file, with its keys, in the registry; its stack can go once its queues are empty.';
+        `Its calls are refused. ${agency === 'gone' ? 'Put its file back, without countries: without its keys' : 'Keep its file in the registry: without its keys'} nobody can verify what it signed. Its stack can go once its queues are empty.`;
   await show({ offboarded: id, ...counts, open: open.length, ...(fallback && { to: fallback.id }) }, text);
   return open.length > 0 ? { exit: EXIT.partial, result } : done(result);
 }

@@ -1,6 +1,7 @@
 import { usageError } from '../client/cli/exit.ts';
 import { isPartnerId, isReferralId, type ReferralName } from '../core/ids.ts';
 import { redeliver, type Redelivery } from '../core/use-cases/redeliver.ts';
+import { findAgency, findHold } from './agencies.ts';
 import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
 
 const REFUSALS: Readonly<Record<Exclude<Redelivery, 'owed'>, (agency: string) => string>> = {
@@ -22,10 +23,16 @@ export async function redeliverOne(
   agency: string,
   { opened = false }: { opened?: boolean },
 ): Promise<Ending> {
+  const { cloud, show } = session;
   const name = readName(what);
+  await findAgency(cloud, agency);
   const result = await redeliver(relayOf(session), name, { agency, what: 'referral', evenIfOpened: opened });
   if (result !== 'owed') throw refusal(result, REFUSALS[result](agency));
-  await session.show({ redeliver: what, agency, result }, `${what} goes to ${agency} anew within a minute.`);
+  const hold = await findHold(cloud, agency);
+  const text = hold
+    ? `${what} is owed to ${agency} anew.\n${hold.text}`
+    : `${what} goes to ${agency} anew within a minute.`;
+  await show({ redeliver: what, agency, result, ...(hold && { held: hold.held }) }, text);
   return done(result);
 }
 

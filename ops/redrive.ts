@@ -6,8 +6,9 @@ import { agencyQueue, dispatchQueue, LANES } from '../core/names.ts';
 import { hasten } from '../core/use-cases/hasten.ts';
 import { redeliver, type Redelivery, type RedeliveryOrder } from '../core/use-cases/redeliver.ts';
 import { readDispatch } from '../lambda/messages.ts';
+import { findAgency, findHold, type Hold } from './agencies.ts';
 import { drain } from './queues.ts';
-import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
+import { done, type Ending, relayOf, type Session } from './session.ts';
 
 const DeadLetter = z.union([ReferralMessage, WithdrawnMessage]);
 
@@ -18,7 +19,7 @@ const DeadLetter = z.union([ReferralMessage, WithdrawnMessage]);
  */
 export async function redrive(session: Session, what: string): Promise<Ending> {
   const { cloud, show } = session;
-  const { stage, registry } = cloud;
+  const { stage } = cloud;
   const counts = new Map<string, number>();
   const settle = async (body: string, act: (body: string) => Promise<string | undefined>): Promise<boolean> => {
     const outcome = await act(body);
@@ -32,21 +33,18 @@ export async function redrive(session: Session, what: string): Promise<Ending> {
         settle(body, (text) => redriveDispatch(session, text)),
       );
     }
-  } else if (registry.agencies.has(what)) {
+  } else {
+    await findAgency(cloud, what);
     await drain(cloud, agencyQueue(stage, what, 'dead'), (body) =>
       settle(body, (text) => redriveLetter(session, what, text)),
     );
-  } else {
-    throw refusal(
-      'unknown-agency',
-      `There is no agency "${what}" in the registry; "dispatch" is the relay's own queue.`,
-    );
   }
+  const hold = what !== 'dispatch' && counts.has('owed') ? await findHold(cloud, what) : undefined;
 
   const record = Object.fromEntries(counts);
   const text =
     counts.size === 0 ? 'no dead letters' : [...counts].map(([outcome, count]) => `${outcome}: ${count}`).join(', ');
-  await show({ redrive: what, letters: record }, describe(counts));
+  await show({ redrive: what, letters: record, ...(hold && { held: hold.held }) }, describe(counts, hold));
   const left = counts.get('left') ?? 0;
   return left > 0 ? { exit: EXIT.partial, result: text } : done(text);
 }
@@ -90,12 +88,9 @@ const MEANINGS: Readonly<Record<Exclude<Redelivery, 'not-found'> | 'nothing-owed
   left: 'not understood or not known, and left in the queue: look at them by hand',
 };
 
-const describe = (counts: ReadonlyMap<string, number>): string =>
-  counts.size === 0
-    ? 'There are no dead letters.'
-    : [...counts]
-        .map(
-          ([outcome, count]) =>
-            `${count}  ${Object.entries(MEANINGS).find(([name]) => name === outcome)?.[1] ?? outcome}`,
-        )
-        .join('\n');
+function describe(counts: ReadonlyMap<string, number>, hold: Hold | undefined): string {
+  if (counts.size === 0) return 'There are no dead letters.';
+  const meanings: Readonly<Record<string, string>> = { ...MEANINGS, ...(hold && { owed: 'owed anew' }) };
+  const lines = [...counts].map(([outcome, count]) => `${count}  ${meanings[outcome] ?? outcome}`);
+  return [...lines, ...(hold ? [hold.text] : [])].join('\n');
+}

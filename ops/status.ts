@@ -1,3 +1,4 @@
+import { safeLine } from '../client/cli/safe-text.ts';
 import { agencyQueue, dispatchQueue, LANES, outcomesQueue } from '../core/names.ts';
 import type { Timestamp } from '../core/schema.ts';
 import { DAY, fromTimestamp, HOUR, MINUTE, toTimestamp } from '../core/time.ts';
@@ -48,7 +49,7 @@ async function readStatus({ cloud, now }: Session): Promise<Status> {
     ({ agency, urgency }) => tallyRoutes(ledger, agency, urgency),
   );
   const inboxes = await mapSome(hotlines, async (hotline) => ({ hotline, ...(await tallyInbox(ledger, hotline)) }));
-  const suspended = await mapSome([...agencies, ...hotlines], async (partner) => {
+  const suspended = await mapSome([...agencies, ...gone, ...hotlines], async (partner) => {
     const suspension = await suspensions.find(partner);
     return suspension ? [{ partner, ...suspension }] : [];
   });
@@ -99,7 +100,10 @@ function describe({ stage, region, at, ...status }: Status, now: number, all: bo
   );
   const parts = [
     `${stage} in ${region} at ${at}`,
-    ...status.suspended.map(({ partner, at: since, by }) => `SUSPENDED  ${partner} since ${since} by ${by}`),
+    ...status.suspended.map(
+      ({ partner, at: since, by, reason }) =>
+        `SUSPENDED  ${partner} since ${since} by ${safeLine(by)}${reason ? `: ${safeLine(reason)}` : ''}`,
+    ),
     ...status.gone.map((agency) => `GONE  ${agency} is not in the registry, and something is owed to it`),
     section('Not opened, by the ledger', [
       ['agency', 'urgency', 'pending', 'delivered', 'unreadable', 'withdrawals', 'oldest'],
@@ -135,6 +139,6 @@ const number = (count: number, isCut: boolean): string => (isCut ? `${count} or 
 
 function describeAge(now: number, since: Timestamp): string {
   const age = Math.max(now - fromTimestamp(since), 0);
-  if (age >= 2 * DAY) return `${Math.floor(age / DAY)} days`;
-  return age >= 2 * HOUR ? `${Math.floor(age / HOUR)} hours` : `${Math.floor(age / MINUTE)} minutes`;
+  if (age >= 2 * DAY) return `${Math.floor(age / DAY)} d`;
+  return age >= 2 * HOUR ? `${Math.floor(age / HOUR)} h` : `${Math.floor(age / MINUTE)} min`;
 }

@@ -38,7 +38,7 @@ export async function resume({ cloud, now, show }: Session, partner: string): Pr
   const state = wasSuspended ? 'is no longer suspended' : 'was not suspended';
   await show(
     { resumed: partner, wasSuspended, owedAtOnce: count },
-    `${partner} ${state}. ${count} deliveries that failed meanwhile go out within a minute.`,
+    `${partner} ${state}.${count > 0 ? ` Deliveries that failed meanwhile go out within a minute: ${count}.` : ''}`,
   );
   return done(`${state}, ${count} deliveries owed at once`);
 }

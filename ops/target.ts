@@ -90,16 +90,16 @@ function findStage(options: TargetOptions, env: Environment, root: string): Targ
   const stage = options.stage ?? env[STAGE_VARIABLE] ?? (stages.length === 1 ? stages[0] : undefined);
   if (stage === undefined || !STAGE.test(stage)) {
     throw usageError(
-      `Say which relay is meant: --stage STAGE (${stages.length > 0 ? stages.join(', ') : 'or set ' + STAGE_VARIABLE}), or --local DIR for one on this machine.`,
+      `${stage === undefined ? '' : `"${stage}" is no name of a stage. `}Say which relay is meant: --stage STAGE (${stages.length > 0 ? stages.join(', ') : 'or set ' + STAGE_VARIABLE}), or --local DIR for one on this machine.`,
     );
   }
-  const settings = stages.includes(stage) ? read(join(root, 'stages', `${stage}.json`), StageFile) : undefined;
-  const region = options.region ?? settings?.region ?? env['AWS_REGION'];
-  if (region === undefined) throw usageError(`Say in which Region the stage "${stage}" is: --region REGION.`);
   const folder = join(root, 'registry', stage);
   if (!existsSync(folder)) {
     throw usageError(`There is no registry/${stage}/ here: run this in the checkout that the stage is deployed from.`);
   }
+  const settings = stages.includes(stage) ? read(join(root, 'stages', `${stage}.json`), StageFile) : undefined;
+  const region = options.region ?? settings?.region ?? env['AWS_REGION'];
+  if (region === undefined) throw usageError(`Say in which Region the stage "${stage}" is: --region REGION.`);
   const registry = loadRegistry(readRegistryDir(folder));
   return { stage, region, registry, ...(settings && { account: settings.account }) };
 }

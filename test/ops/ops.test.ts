@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
@@ -17,6 +17,7 @@ import { awsOf, draft, makeRegistry, ops, removeFolder, until, writePartner } fr
 const HOTLINE = 'gb-lantern';
 const AGENCY = 'de-kinderwacht';
 const LEAVING = 'gb-crossbar';
+const GONE = 'fr-littoral';
 
 let relay: LocalRelay;
 let hotline: Hotline;
@@ -31,6 +32,8 @@ beforeAll(async () => {
     'int-clearing': {},
     [AGENCY]: { countries: ['DE'] },
     [LEAVING]: { countries: ['GB'] },
+    [GONE]: { countries: ['FR'] },
+    'us-beacon': {},
   });
   relay = await startRelay({ sweepEverySeconds: 0, registryDir, log: (_, line) => void log.push(line) });
   await confirmKeys(relay.profilesDir);
@@ -108,7 +111,7 @@ describe('status', () => {
     );
 
     const { text } = await run('status');
-    expect(text).toMatch(/de-kinderwacht +immediate +0 +1 +0 +0 +0 minutes/);
+    expect(text).toMatch(/de-kinderwacht +immediate +0 +1 +0 +0 +0 min/);
     expect(text).not.toContain('zz-test-agency');
     expect((await run('status', '--all')).text).toContain('zz-test-agency');
     await open(AGENCY, id);
@@ -133,7 +136,7 @@ describe('suspend and resume', () => {
     expect([exit, result]).toEqual([0, expect.objectContaining({ suspended: AGENCY, reason: 'a drill' })]);
     expect(await ask()).toBe('unauthorized');
     expect((await run('suspend', AGENCY)).text).toContain('is suspended already, since');
-    expect((await run('status')).text).toContain(`SUSPENDED  ${AGENCY}`);
+    expect((await run('status')).text).toMatch(/SUSPENDED {2}de-kinderwacht since .*: a drill\n/);
 
     const id = await submit('DE');
     await until('the attempt has failed', async () => Number((await rowOf(HOTLINE, id, `route#${AGENCY}`))['rev']) > 1);
@@ -144,7 +147,7 @@ describe('suspend and resume', () => {
     await relay.sweepNow();
     await untilStatus(id, AGENCY, 'delivered');
     await open(AGENCY, id);
-    expect((await run('resume', AGENCY)).text).toContain('was not suspended');
+    expect((await run('resume', AGENCY)).text).toMatch(/^de-kinderwacht was not suspended\.\n/);
   });
 
   it.each([
@@ -215,6 +218,20 @@ describe('redrive', () => {
 });
 
 describe('redeliver', () => {
+  it('says what keeps it from an agency that is suspended', async () => {
+    const id = await submit('DE');
+    await untilStatus(id, AGENCY, 'delivered');
+    await run('suspend', AGENCY);
+    const { exit, text } = await run('redeliver', `${HOTLINE}/${id}`, AGENCY);
+    expect([exit, text]).toEqual([0, expect.stringContaining('it goes out after "resume de-kinderwacht"')]);
+    await letDie(AGENCY, 'routine');
+    const { result } = await run('redrive', AGENCY, '--json');
+    expect(result).toMatchObject({ redrive: AGENCY, letters: { owed: 1 }, held: 'suspended' });
+    await run('resume', AGENCY);
+    await relay.sweepNow();
+    await open(AGENCY, id);
+  });
+
   it('brings what was opened only if asked for, as a new version', async () => {
     const id = await submit('DE');
     await open(AGENCY, id);
@@ -279,6 +296,34 @@ describe('offboard', () => {
   });
 });
 
+describe('an agency that is gone from the registry', () => {
+  it('keeps what is owed to it, and can be offboarded', async () => {
+    await relay.sweepNow();
+    const [first, second] = [await submit('FR'), await submit('FR')];
+    await untilStatus(first, GONE, 'delivered');
+    await untilStatus(second, GONE, 'delivered');
+    await rm(`${relay.dataDir}/registry/${GONE}.json`);
+
+    const again = await run('redeliver', `${HOTLINE}/${first}`, GONE);
+    expect([again.exit, again.text]).toEqual([0, expect.stringContaining('it goes out when its file is back')]);
+    await letDie(GONE, 'routine');
+    expect(await run('redrive', GONE)).toMatchObject({
+      exit: 0,
+      text: expect.stringContaining('2  owed anew') as string,
+    });
+    expect(await run('offboard', GONE)).toMatchObject({
+      exit: 3,
+      text: expect.stringContaining('has not opened 2') as string,
+    });
+    const { exit, text } = await run('offboard', GONE, '--hand-over');
+    expect([exit, text]).toEqual([0, expect.stringMatching(/2 referrals went to int-clearing.*Put its file back/)]);
+    await relay.sweepNow();
+    const heir = await callAgency(relay, 'int-clearing');
+    while (!heir.opened.has(first) || !heir.opened.has(second)) await heir.work();
+    expect((await run('status')).text).toMatch(/SUSPENDED {2}fr-littoral since .*: offboarded\n/);
+  });
+});
+
 describe('keys', () => {
   it('says that a key is needed until the content that is sealed for it is gone', async () => {
     await submit('DE');
@@ -293,6 +338,17 @@ describe('keys', () => {
     expect((await run('keys', 'zz-test-hotline/7')).exit).toBe(3);
     expect((await run('keys', 'gb-typo')).exit).toBe(3);
     expect((await run('keys', 'gb-lantern/one')).exit).toBe(2);
+    await openAll(AGENCY);
+  });
+
+  it('knows the key of a hotline that is gone from the registry, as long as it is needed', async () => {
+    const beacon = await callHotline(relay, 'us-beacon');
+    await beacon.submit(draft('routine', { routing: { suspect: ['DE'], victim: [] } }));
+    await rm(`${relay.dataDir}/registry/us-beacon.json`);
+    const { exit, result } = await run('keys', 'us-beacon/1', '--json');
+    const use = { hotline: 'us-beacon', generation: 1, state: 'unknown', needed: 1 };
+    expect([exit, result]).toEqual([3, { intakeKeys: [use] }]);
+    expect((await run('keys', '--json')).result['intakeKeys']).toContainEqual(use);
     await openAll(AGENCY);
   });
 });

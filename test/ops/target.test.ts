@@ -68,9 +68,9 @@ describe('a stage in AWS', () => {
   });
 
   it.each([
-    ['Prod', 'Say which relay is meant'],
-    ['../prod', 'Say which relay is meant'],
-    ['other', 'in which Region'],
+    ['Prod', '"Prod" is no name of a stage'],
+    ['../prod', '"../prod" is no name of a stage'],
+    ['other', 'no registry/other/ here'],
   ])('is refused under the name %s', (stage, message) => {
     expect(refusal(() => findTarget({ stage }, {}, root))).toEqual([2, expect.stringContaining(message)]);
   });

@@ -1,0 +1,30 @@
+import type { Agency } from '../core/registry.ts';
+import type { Cloud } from './cloud.ts';
+import { refusal } from './session.ts';
+
+/**
+ * An agency of the registry, or one that is gone from it and that the ledger still knows.
+ * @throws {CommandError} `unknown-agency`
+ */
+export async function findAgency({ registry, ledger }: Cloud, id: string): Promise<Agency | 'gone'> {
+  const agency = registry.agencies.get(id);
+  if (agency) return agency;
+  if ((await ledger.rememberAgencies([])).includes(id)) return 'gone';
+  throw refusal('unknown-agency', `There is no agency "${id}", nor was there ever one.`);
+}
+
+/** What keeps everything from an agency, and how that ends. */
+export interface Hold {
+  held: 'gone' | 'suspended';
+  text: string;
+}
+
+/** Why nothing goes out to an agency, if so. */
+export async function findHold({ registry, suspensions }: Cloud, id: string): Promise<Hold | undefined> {
+  if (!registry.agencies.has(id)) {
+    const text = `${id} is gone from the registry: it goes out when its file is back. "offboard ${id} --hand-over" gives it to the fallback.`;
+    return { held: 'gone', text };
+  }
+  if (!(await suspensions.find(id))) return undefined;
+  return { held: 'suspended', text: `${id} is suspended: it goes out after "resume ${id}".` };
+}

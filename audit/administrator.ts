@@ -38,6 +38,7 @@ export function targetsOf(place: Place, key: Thing) {
     'break-glass role': `arn:${partition}:iam::${account}:role/${BREAK_GLASS_ROLE}`,
     'role of somebody else': `arn:${partition}:iam::${account}:role/archive`,
     deliver: functionArn(place, 'deliver'),
+    submit: functionArn(place, 'submit'),
     query: functionArn(place, 'query'),
     'trust anchor': arn('rolesanywhere', `trust-anchor/${agency}`),
     profile: arn('rolesanywhere', `profile/${agency}`),
@@ -156,7 +157,7 @@ const STEPS: readonly Step[] = [
       ['dynamodb:UpdateItem', 'ledger'],
     ],
     events: ['PutItem', 'UpdateItem', 'ReEncrypt'],
-    note: `${TABLE_EVENTS} ReEncrypt is always recorded, and its encryption context names referral and agency.`,
+    note: `${TABLE_EVENTS} ReEncrypt is recorded unless the trail leaves out KMS, and its encryption context names referral and agency.`,
   },
   {
     what: 'Read the ledger: sealed bytes he cannot open; who referred what where and when, in clear.',
@@ -180,6 +181,12 @@ const STEPS: readonly Step[] = [
     what: 'Publish a false intake key, by changing what query does. Hotlines seal for keys whose fingerprint they confirmed.',
     calls: [['lambda:UpdateFunctionCode', 'query']],
     events: ['UpdateFunctionCode20150331v2'],
+  },
+  {
+    what: 'Lose referrals on their way in, by changing what submit does: it accepts them, and keeps nothing.',
+    calls: [['lambda:UpdateFunctionCode', 'submit']],
+    events: ['UpdateFunctionCode20150331v2'],
+    note: 'Its hotline sees no answer, and in its status no such referral.',
   },
   {
     what: 'Make what is stored unreadable for good: destroy a key.',

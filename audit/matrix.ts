@@ -17,7 +17,7 @@ export interface Cell {
 
 /**
  * Of a call with an encryption context: whose id it names. Of a queue or a topic: whether it comes over TLS. Of a
- * call on rows of the ledger: whether they are suspensions. Of a service: whether it acts for what belongs there.
+ * call on rows of the ledger: whether they are suspensions, or it names none. Of a service: whether it acts for what belongs there.
  */
 export type Circumstance =
   | 'usual'
@@ -25,6 +25,7 @@ export type Circumstance =
   | "another's name"
   | 'no name'
   | 'of a suspension'
+  | 'of no row'
   | 'without TLS'
   | 'own source'
   | 'another source here'
@@ -144,7 +145,7 @@ function circumstancesOf(actor: Actor, thing: Thing, { takesContext, takesPartit
     return ['own source', 'another source here', "another's source", ...subject];
   }
   if (thing.sort === 'agency key' && takesContext) return ['own name', "another's name", 'no name'];
-  if (thing.sort === 'ledger' && takesPartition) return ['usual', 'of a suspension'];
+  if (thing.sort === 'ledger' && takesPartition) return ['usual', 'of a suspension', 'of no row'];
   return /:(sqs|sns):/.test(thing.arn) ? ['usual', 'without TLS'] : ['usual'];
 }
 
@@ -166,7 +167,9 @@ function contextOf(
     'aws:SecureTransport': String(circumstance !== 'without TLS'),
     ...(actor.principal.startsWith('arn:') && { 'aws:PrincipalArn': actor.principal }),
     ...(thing.aliases && thing.aliases.length > 0 && { 'kms:ResourceAliases': thing.aliases }),
-    ...(thing.sort === 'ledger' && takesPartition && { 'dynamodb:LeadingKeys': [partitionOf(circumstance)] }),
+    ...(thing.sort === 'ledger' &&
+      takesPartition &&
+      circumstance !== 'of no row' && { 'dynamodb:LeadingKeys': [partitionOf(circumstance)] }),
     ...(actor.kind === 'service' && sourceOf(place, actor, thing, circumstance)),
   };
 }

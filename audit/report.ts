@@ -112,7 +112,13 @@ const isSort = (name: string): name is Sort => name in TITLES;
 
 function nameWho({ who, things, everywhere }: Permission): string {
   if (everywhere) return who;
-  const names = things.map((arn) => arn.split(/[:/]/).at(-1) ?? arn);
+  const names = things.map(
+    (arn) =>
+      arn
+        .replace(/:log-stream:.*$/, '')
+        .split(/[:/]/)
+        .at(-1) ?? arn,
+  );
   return `${who} (${names.length > 3 ? `of ${names.length}, such as ${names[0]}` : names.join(', ')})`;
 }
 

@@ -27,7 +27,11 @@ const statementsFor = (place: Place): Statement[] => [
     Effect: 'Allow',
     Action: 'dynamodb:DeleteItem',
     Resource: ledgerArn(place),
-    Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${SUSPENSION}*` } },
+    Condition: {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${SUSPENSION}*` },
+      // "For all values" holds of none as well.
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    },
   },
   {
     Sid: 'CountQueues',

@@ -62,6 +62,7 @@ const CLOSED: Readonly<Record<Target, [service: string, type: string, actions: s
     'AddPermission CreateAlias CreateFunction DeleteAlias DeleteFunction PublishVersion UpdateAlias ' +
       'UpdateFunctionCode UpdateFunctionConfiguration',
   ],
+  submit: ['lambda', 'function', ''],
   query: ['lambda', 'function', ''],
   'trust anchor': ['rolesanywhere', 'trust-anchor', 'UpdateTrustAnchor'],
   profile: ['rolesanywhere', 'profile', 'DeleteAttributeMapping PutAttributeMapping UpdateProfile'],
@@ -191,6 +192,7 @@ describe('what is left to an administrator', () => {
       ['dynamodb:PutItem dynamodb:UpdateItem', 'open', ''],
       ['dynamodb:Query dynamodb:ExportTableToPointInTime', 'open', ''],
       ['sqs:SetQueueAttributes sqs:PurgeQueue', 'open', ''],
+      ['lambda:UpdateFunctionCode', 'open', ''],
       ['lambda:UpdateFunctionCode', 'open', ''],
       ['kms:ScheduleKeyDeletion kms:DisableKey', 'closed', 'alarm'],
       ['dynamodb:UpdateTable dynamodb:DeleteTable dynamodb:DeleteItem', 'open', ''],

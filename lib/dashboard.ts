@@ -60,12 +60,20 @@ export function createDashboard(scope: Construct, place: Place, apiId: string): 
         graph('Referrals', events('accepted', 'delivered', 'answered')),
         graph(
           'Trouble',
-          events('refused', 'failed', 'delivery-failed', 'held-up', 'undeliverable', 'dispatch-failed', 'inbox-failed'),
+          events(
+            'refused',
+            'failed',
+            'delivery-failed',
+            'held-up',
+            'undeliverable',
+            'dispatch-failed',
+            'inbox-failed',
+            'page-failed',
+          ),
         ),
         graph('Unopened, immediate, by agency', [
           search(
             `{${METRIC_NAMESPACE},${STAGE_DIMENSION},${UNOPENED_IMMEDIATE.dimension}} MetricName="${UNOPENED_IMMEDIATE.metric}" ${STAGE_DIMENSION}="${stage}"`,
-            'Sum',
           ),
         ]),
       ],
@@ -93,7 +101,8 @@ export function createDashboard(scope: Construct, place: Place, apiId: string): 
         graph('Ledger', [
           ledger('ConsumedReadCapacityUnits'),
           ledger('ConsumedWriteCapacityUnits'),
-          ledger('ThrottledRequests'),
+          ledger('ReadThrottleEvents'),
+          ledger('WriteThrottleEvents'),
         ]),
       ],
       [
@@ -107,5 +116,6 @@ export function createDashboard(scope: Construct, place: Place, apiId: string): 
 
 const graph = (title: string, left: IMetric[]): GraphWidget => new GraphWidget({ title, left, width: 8, height: 6 });
 
-const search = (expression: string, statistic = 'Maximum'): IMetric =>
-  new SearchExpression({ expression: `SEARCH('${expression}', '${statistic}', ${PERIOD.toSeconds()})`, label: '' });
+/** Of what is counted anew each time, the largest number within a period. */
+const search = (expression: string): IMetric =>
+  new SearchExpression({ expression: `SEARCH('${expression}', 'Maximum', ${PERIOD.toSeconds()})`, label: '' });

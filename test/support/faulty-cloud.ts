@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 /*
  * Stands between the functions and the emulated services and refuses some of their requests, in AWS's own form (AWS JSON:
- * `__type`, and the query-compatible header of SQS), as a service does that throttles.
+ * `__type`, and the query-compatible header of SQS; XML for SNS), as a service does that throttles.
  */
 
 type Service = 'dynamodb' | 'sqs' | 'kms' | 'sns';
@@ -66,21 +66,28 @@ export class FaultyCloud {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  async #handle(service: Service, target: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(service: Service, to: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request);
-    const operation = String(request.headers['x-amz-target']).split('.').at(-1);
+    const target = request.headers['x-amz-target'] ?? /\bAction=(\w+)/.exec(body.toString())?.[1];
+    const operation = String(target).split('.').at(-1);
     const refusal = this.#refusal;
     const isMeant = refusal?.service === service && refusal.operation === operation;
     if (isMeant && body.includes(refusal.about ?? '')) {
       this.#refused += 1;
-      answer(response, refusal.error, refusal.echoes ? body.toString() : 'Rate exceeded');
-    } else forward(request, body, response, target);
+      if (service === 'sns') answerInXml(response, refusal.error);
+      else answer(response, refusal.error, refusal.echoes ? body.toString() : 'Rate exceeded');
+    } else forward(request, body, response, to);
   }
 }
 
 function answer(response: ServerResponse, error: string, message: string): void {
   response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-query-error': `${error};Sender` });
   response.end(JSON.stringify({ __type: `com.amazonaws#${error}`, message }));
+}
+
+function answerInXml(response: ServerResponse, error: string): void {
+  response.writeHead(400, { 'content-type': 'text/xml' });
+  response.end(`<ErrorResponse><Error><Type>Sender</Type><Code>${error}</Code></Error></ErrorResponse>`);
 }
 
 function forward(request: IncomingMessage, body: Buffer, response: ServerResponse, { hostname, port }: URL): void {

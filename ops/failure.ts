@@ -20,10 +20,16 @@ const MISSING: ReadonlySet<string> = new Set([
   'AWS.SimpleQueueService.NonExistentQueue',
 ]);
 
-/** @param where the relay in words, such as `the stage "prod" in eu-west-2` */
-export const explainFailure = (error: unknown, where: string): Failure => explain(toCommandError(error, where));
+/** Where the relay is. */
+export interface Place {
+  /** In words, such as `the stage "prod" in eu-west-2`. */
+  where: string;
+  isLocal: boolean;
+}
 
-function toCommandError(error: unknown, where: string): unknown {
+export const explainFailure = (error: unknown, place: Place): Failure => explain(toCommandError(error, place));
+
+function toCommandError(error: unknown, { where, isLocal }: Place): unknown {
   if (!(error instanceof Error) || error instanceof CommandError) return error;
   if (CREDENTIALS.has(error.name)) {
     return new CommandError(
@@ -42,13 +48,15 @@ function toCommandError(error: unknown, where: string): unknown {
   if (MISSING.has(error.name)) {
     return new CommandError(EXIT.refused, 'not-deployed', `Something is missing at ${where}: is it deployed there?`);
   }
-  if (!('$metadata' in error) && !isNetwork(error)) return error;
-  return new CommandError(
-    EXIT.unavailable,
-    'aws-unreachable',
-    `AWS did not serve ${where} (${error.name}): check the network, and try again.`,
-  );
+  const fault = networkFault(error);
+  if (!('$metadata' in error) && fault === undefined) return error;
+  const what = isLocal ? 'Nothing answers for' : 'AWS did not serve';
+  const remedy = isLocal ? 'is it running (npm start)?' : 'check the network, and try again.';
+  return new CommandError(EXIT.unavailable, 'aws-unreachable', `${what} ${where} (${fault ?? error.name}): ${remedy}`);
 }
 
-const isNetwork = (error: Error): boolean =>
-  'code' in error && typeof error.code === 'string' && /^E(CONN|HOST|NET|TIMEDOUT|AI_AGAIN|NOTFOUND)/.test(error.code);
+/** Such as `ECONNREFUSED`. */
+function networkFault(error: Error): string | undefined {
+  const code = 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^E(CONN|HOST|NET|TIMEDOUT|AI_AGAIN|NOTFOUND)/.test(code) ? code : undefined;
+}

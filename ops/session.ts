@@ -62,9 +62,9 @@ export async function runCommand(
   const now = io.runtime?.now ?? Date.now;
   const show = (record: object, text: string): Promise<void> => io.out(`${json ? safeJson(record) : text}\n`);
   const note = (text: string): Promise<void> => io.err(`${text}\n`);
-  let where = 'the relay';
+  let place = { where: 'the relay', isLocal: false };
   const fail = async (error: unknown): Promise<Failure> => {
-    const failure = explainFailure(error, where);
+    const failure = explainFailure(error, place);
     await note(`ops: ${failure.lines.join('\n  ')}`);
     if (json) await io.out(`${safeJson({ error: toRecord(failure) })}\n`);
     return failure;
@@ -73,7 +73,11 @@ export async function runCommand(
   let cloud: Cloud | undefined;
   try {
     const target = findTarget(options, io.env);
-    where = `the stage "${target.stage}" in ${target.region}`;
+    const isLocal = target.local !== undefined;
+    place = {
+      where: isLocal ? 'the relay on this machine' : `the stage "${target.stage}" in ${target.region}`,
+      isLocal,
+    };
     cloud = await connect(target, {
       record: (event, fields = {}) => void note(`ops: ${event}: ${JSON.stringify(fields)}`),
     });

@@ -133,7 +133,7 @@ const watched = (): WatchedMetric[] => [
 const isOurs = ({ namespace }: { namespace: string }): boolean => namespace === METRIC_NAMESPACE;
 
 const series = (metric: string, dimensions: Readonly<Record<string, string>>): string =>
-  `${metric} ${JSON.stringify(Object.entries(dimensions).toSorted())}`;
+  [metric, ...Object.entries(dimensions).map((pair) => pair.join('='))].toSorted().join(' ');
 
 describe('what the functions write', () => {
   it('is what alarms and dashboard look at, by name and dimensions', { timeout: 120_000 }, async () => {
@@ -173,10 +173,10 @@ const OF_AWS: Readonly<Record<string, readonly (readonly [metrics: string, dimen
   'AWS/SQS': [['ApproximateAgeOfOldestMessage ApproximateNumberOfMessagesVisible', 'QueueName']],
 };
 
-describe('what AWS writes', () => {
-  const namesOf = (type: string, property: string): string[] =>
-    deployed.stacks.flatMap((stack) => propertiesOf(stack, type).map((properties) => String(properties[property])));
+const namesOf = (type: string, property: string): string[] =>
+  deployed.stacks.flatMap((stack) => propertiesOf(stack, type).map((properties) => String(properties[property])));
 
+describe('what AWS writes', () => {
   it('of what is deployed is what alarms and dashboard look at', () => {
     const functions = namesOf('AWS::Lambda::Function', 'FunctionName');
     const deployedAs: Readonly<Record<string, readonly string[]>> = {

@@ -4,6 +4,7 @@ import type { Construct } from 'constructs';
 import { METRIC_NAMESPACE, STAGE_DIMENSION, UNOPENED_IMMEDIATE } from '../core/metrics.ts';
 import { agencyAlias, agencyQueue, type AgencyQueue, type Lane, pageTopic, stackName } from '../core/names.ts';
 import type { Agency } from '../core/registry.ts';
+import { QUEUE_TRAITS } from '../core/sizing.ts';
 import { createAlarm, queueMetric } from './alarms.ts';
 import { agencyKeyPolicy } from './key-policies.ts';
 import { allowOwnKeys } from './own-keys.ts';
@@ -15,9 +16,6 @@ import { RelayQueue } from './relay-queue.ts';
 import { AgencySignIn } from './roles-anywhere.ts';
 import { tagPartner } from './tags.ts';
 import { createTopic } from './topics.ts';
-
-/** How long an agency has to open what it received. */
-const VISIBILITY = Duration.minutes(5);
 
 /** Who polls and decrypts for an agency: its own principal, or the role that its stack makes in the relay's account. */
 export const agencyPrincipal = (place: Place, { id, principal }: Agency): string => principal ?? roleArn(place, id);
@@ -75,15 +73,16 @@ function createKeys(scope: Construct, place: Place, agency: Agency): string[] {
 }
 
 function createInbox(scope: Construct, place: Place, agency: Agency): void {
+  const { visibility, receives } = QUEUE_TRAITS.agency;
   const name = (queue: AgencyQueue): string => agencyQueue(place.stage, agency.id, queue);
   const principal = agencyPrincipal(place, agency);
-  const dead = new RelayQueue(scope, 'Dead', { place, name: name('dead'), visibility: VISIBILITY, senders: [] });
+  const dead = new RelayQueue(scope, 'Dead', { place, name: name('dead'), visibility, senders: [] });
   const createLane = (id: string, lane: Lane): RelayQueue => {
     const queue = new RelayQueue(scope, id, {
       place,
       name: name(lane),
-      visibility: VISIBILITY,
-      deadLetters: { queue: dead.arn, times: 10 },
+      visibility,
+      deadLetters: { queue: dead.arn, receives },
       senders: [roleArn(place, 'deliver')],
       receivers: [principal],
       guest: principal,
@@ -101,7 +100,7 @@ function createAlarms(scope: Construct, place: Place, agency: Agency): void {
   createAlarm(scope, 'DeadLetters', {
     ...alarm,
     what: 'dead-letters',
-    description: `Messages that ${agency.id} received ten times and did not delete. The ledger still owes what they stand for.`,
+    description: `Messages that ${agency.id} received ${QUEUE_TRAITS.agency.receives} times and did not delete. The ledger still owes what they stand for.`,
     runbook: 'dead-letters.md#of-an-agency',
     metric: queueMetric(agencyQueue(stage, agency.id, 'dead'), 'ApproximateNumberOfMessagesVisible'),
     threshold: 1,

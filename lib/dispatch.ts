@@ -1,15 +1,11 @@
-import { Duration } from 'aws-cdk-lib';
 import type { Alias } from 'aws-cdk-lib/aws-lambda';
 import { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { dispatchQueue, type Lane } from '../core/names.ts';
+import { QUEUE_TRAITS } from '../core/sizing.ts';
 import { createAlarm, queueMetric } from './alarms.ts';
 import { type Place, roleArn } from './place.ts';
-import { SIZING } from './relay-function.ts';
 import { RelayQueue } from './relay-queue.ts';
-
-/** AWS advises six times the function's timeout ("Using Lambda with Amazon SQS"): a throttled batch is tried again. */
-const VISIBILITY = Duration.seconds(6 * SIZING.deliver.timeout.toSeconds());
 
 export interface DispatchProps {
   place: Place;
@@ -24,13 +20,14 @@ export class Dispatch extends Construct {
   constructor(scope: Construct, id: string, { place, lane, deliver, maximumConcurrency }: DispatchProps) {
     super(scope, id);
     const { stage } = place;
+    const { visibility, receives } = QUEUE_TRAITS.dispatch;
     const deadName = dispatchQueue(stage, `dead-${lane}`);
-    const dead = new RelayQueue(this, 'Dead', { place, name: deadName, visibility: VISIBILITY, senders: [] });
+    const dead = new RelayQueue(this, 'Dead', { place, name: deadName, visibility, senders: [] });
     const queue = new RelayQueue(this, 'Queue', {
       place,
       name: dispatchQueue(stage, lane),
-      visibility: VISIBILITY,
-      deadLetters: { queue: dead.arn, times: 5 },
+      visibility,
+      deadLetters: { queue: dead.arn, receives },
       senders: [roleArn(place, 'submit'), roleArn(place, 'sweep')],
       receivers: [roleArn(place, 'deliver')],
     });
@@ -48,7 +45,7 @@ export class Dispatch extends Construct {
       place,
       holder: `dispatch-${lane}`,
       what: 'dead-letters',
-      description: 'Dispatch messages that deliver failed at five times. The ledger still owes what they stand for.',
+      description: `Dispatch messages that deliver failed at ${receives} times. The ledger still owes what they stand for.`,
       runbook: 'dead-letters.md#of-dispatch',
       metric: queueMetric(deadName, 'ApproximateNumberOfMessagesVisible'),
       threshold: 1,

@@ -1,8 +1,8 @@
-import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { RECEIPT_SECONDS } from '../core/limits.ts';
 import { intakeAlias, outcomesQueue, stackName } from '../core/names.ts';
 import type { Hotline } from '../core/registry.ts';
+import { QUEUE_TRAITS } from '../core/sizing.ts';
 import { intakeKeyPolicy } from './key-policies.ts';
 import { acknowledge } from './nag.ts';
 import { allowOwnKeys } from './own-keys.ts';
@@ -42,7 +42,7 @@ export class HotlineStack extends Stack {
     const outcomes = new RelayQueue(this, 'Outcomes', {
       place,
       name: outcomesQueue(stage, hotline.id),
-      visibility: Duration.seconds(RECEIPT_SECONDS),
+      visibility: QUEUE_TRAITS.outcomes.visibility,
       senders: [roleArn(place, 'answer'), roleArn(place, 'sweep')],
       receivers: [roleArn(place, 'collect')],
     });

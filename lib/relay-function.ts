@@ -17,28 +17,9 @@ import {
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { functionLogGroup, functionName, type FunctionName, LIVE_ALIAS } from '../core/names.ts';
+import { FUNCTION_SIZES } from '../core/sizing.ts';
 import { createAlarm } from './alarms.ts';
 import { type Place, roleArn } from './place.ts';
-
-interface Sizing {
-  /** MB; CPU comes in proportion, one whole core at 1,769. */
-  memory: number;
-  /** Behind the API no more than 29 seconds make sense: then API Gateway has answered. */
-  timeout: Duration;
-  /** At most so many at once; without it, as many as the account has. */
-  reserved?: number;
-}
-
-/** The functions behind queues and schedule: their limits also shape what invokes them. */
-export const SIZING: Readonly<Record<FunctionName, Sizing>> = {
-  submit: { memory: 1024, timeout: Duration.seconds(29) },
-  deliver: { memory: 1024, timeout: Duration.seconds(60) },
-  answer: { memory: 512, timeout: Duration.seconds(29) },
-  collect: { memory: 512, timeout: Duration.seconds(29) },
-  query: { memory: 512, timeout: Duration.seconds(29) },
-  // Less than a minute and never two at once, so that runs do not overlap.
-  sweep: { memory: 1024, timeout: Duration.seconds(55), reserved: 1 },
-};
 
 export interface RelayFunctionProps {
   place: Place;
@@ -65,7 +46,7 @@ export class RelayFunction extends Construct {
     super(scope, id);
     const { place, name } = props;
     this.name = name;
-    const { memory, timeout, reserved } = SIZING[name];
+    const { memory, timeout, reserved } = FUNCTION_SIZES[name];
     const logGroup = new LogGroup(this, 'Log', {
       logGroupName: functionLogGroup(place.stage, name),
       retention: props.logRetention,
@@ -81,7 +62,7 @@ export class RelayFunction extends Construct {
       role: Role.fromRoleArn(this, 'Role', roleArn(place, name), { mutable: false }),
       environment: props.environment,
       memorySize: memory,
-      timeout,
+      timeout: Duration.seconds(timeout),
       logGroup,
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: ApplicationLogLevel.INFO,

@@ -1,24 +1,19 @@
-import { Duration } from 'aws-cdk-lib';
 import { CfnQueue, CfnQueuePolicy } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { LARGEST_MESSAGE, MESSAGE_RETENTION } from '../core/sizing.ts';
 import { type Place, queueArn } from './place.ts';
 import { queuePolicy, type QueueUsers } from './queue-policies.ts';
 
-/** Of every queue: SQS keeps a message no longer. */
-const RETENTION = Duration.days(14);
-
-/** A sealed referral of the largest size, with its envelope, has some 382 KB; SQS takes 1 MiB, but not by itself. */
-const LARGEST_MESSAGE = 1024 * 1024;
-
-const LONGEST_POLL = Duration.seconds(20);
+/** Seconds. */
+const LONGEST_POLL = 20;
 
 export interface RelayQueueProps extends QueueUsers {
   place: Place;
   name: string;
-  /** How long a receiver has before the message comes back. */
-  visibility: Duration;
-  /** Where a message goes that was received `times` and never deleted. */
-  deadLetters?: { queue: string; times: number };
+  /** Seconds that a receiver has before the message comes back. */
+  visibility: number;
+  /** Where a message goes that was received so many times and never deleted. */
+  deadLetters?: { queue: string; receives: number };
 }
 
 /**
@@ -35,13 +30,13 @@ export class RelayQueue extends Construct {
     this.arn = queueArn(place, name);
     this.resource = new CfnQueue(this, 'Queue', {
       queueName: name,
-      messageRetentionPeriod: RETENTION.toSeconds(),
-      visibilityTimeout: visibility.toSeconds(),
-      receiveMessageWaitTimeSeconds: LONGEST_POLL.toSeconds(),
+      messageRetentionPeriod: MESSAGE_RETENTION,
+      visibilityTimeout: visibility,
+      receiveMessageWaitTimeSeconds: LONGEST_POLL,
       maximumMessageSize: LARGEST_MESSAGE,
       sqsManagedSseEnabled: true,
       ...(deadLetters && {
-        redrivePolicy: { deadLetterTargetArn: deadLetters.queue, maxReceiveCount: deadLetters.times },
+        redrivePolicy: { deadLetterTargetArn: deadLetters.queue, maxReceiveCount: deadLetters.receives },
       }),
     });
     this.url = this.resource.ref;

@@ -26,6 +26,7 @@ export function startEmulators({ region, dataDir, onCrash }: EmulatorOptions): P
     workerData: { region, dataDir } satisfies EmulatorData,
     env: { AWS_REGION: region, AWS_ACCOUNT_ID: RELAY_ACCOUNT },
     execArgv: [],
+    resourceLimits: { maxYoungGenerationSizeMb: 16 },
     stdout: true,
     stderr: true,
   });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
 import { FUNCTIONS, type FunctionName } from '../core/names.ts';
+import { FUNCTION_SIZES } from '../core/sizing.ts';
 import type { FunctionData, FunctionReply, FunctionRequest } from './functions/worker.ts';
 
 /*
@@ -10,15 +11,8 @@ import type { FunctionData, FunctionReply, FunctionRequest } from './functions/w
  * starts more environments; an invocation that times out is given up, not stopped.
  */
 
-/** How long an invocation may take, in seconds. */
-export const TIMEOUT_SECONDS: Readonly<Record<FunctionName, number>> = {
-  submit: 29,
-  deliver: 60,
-  answer: 29,
-  collect: 29,
-  query: 29,
-  sweep: 55,
-};
+/** MB for young objects. V8's own choice would have each thread take its time until it gives memory back. */
+const YOUNG = 16;
 
 /** Payload of a synchronous invocation, event or answer: 6 MB (AWS, "Lambda quotas"). */
 export const PAYLOAD_BYTES = 6 * 1024 * 1024;
@@ -110,7 +104,7 @@ class FunctionThread {
       throw this.#error('RequestTooLargeException', `the event has more than ${PAYLOAD_BYTES} bytes`);
     }
     const { worker, pending } = await this.#run();
-    const seconds = TIMEOUT_SECONDS[this.#name];
+    const seconds = FUNCTION_SIZES[this.#name].timeout;
     const id = randomUUID();
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
@@ -154,6 +148,7 @@ class FunctionThread {
       } satisfies FunctionData,
       env: environment(this.#name),
       execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: FUNCTION_SIZES[this.#name].memory, maxYoungGenerationSizeMb: YOUNG },
       stdout: true,
       stderr: true,
     });

@@ -20,7 +20,6 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { RECEIPT_SECONDS } from '../core/limits.ts';
 import {
   agencyAlias,
   agencyQueue,
@@ -33,8 +32,7 @@ import {
   pageTopic,
 } from '../core/names.ts';
 import type { KmsKeyRecord, Registry } from '../core/registry.ts';
-import { DAY, SECOND } from '../core/time.ts';
-import { TIMEOUT_SECONDS } from './functions.ts';
+import { LARGEST_MESSAGE, MESSAGE_RETENTION, QUEUE_TRAITS } from '../core/sizing.ts';
 import { accountOf, administratorOf, RELAY_ACCOUNT } from './principals.ts';
 
 /*
@@ -121,19 +119,19 @@ function listQueues(stage: string, registry: Registry): QueueSpec[] {
     ...agencies.map((agency) => ({ name: agencyQueue(stage, agency, 'dead'), visibilitySeconds: 30 })),
     ...LANES.map((lane) => ({
       name: dispatchQueue(stage, lane),
-      visibilitySeconds: 6 * TIMEOUT_SECONDS.deliver,
-      dead: { name: dispatchQueue(stage, `dead-${lane}`), maxReceives: 5 },
+      visibilitySeconds: QUEUE_TRAITS.dispatch.visibility,
+      dead: { name: dispatchQueue(stage, `dead-${lane}`), maxReceives: QUEUE_TRAITS.dispatch.receives },
     })),
     ...agencies.flatMap((agency) =>
       LANES.map((lane) => ({
         name: agencyQueue(stage, agency, lane),
-        visibilitySeconds: 300,
-        dead: { name: agencyQueue(stage, agency, 'dead'), maxReceives: 10 },
+        visibilitySeconds: QUEUE_TRAITS.agency.visibility,
+        dead: { name: agencyQueue(stage, agency, 'dead'), maxReceives: QUEUE_TRAITS.agency.receives },
       })),
     ),
     ...[...registry.hotlines.keys()].map((hotline) => ({
       name: outcomesQueue(stage, hotline),
-      visibilitySeconds: RECEIPT_SECONDS,
+      visibilitySeconds: QUEUE_TRAITS.outcomes.visibility,
     })),
   ];
 }
@@ -154,8 +152,8 @@ async function createQueues(
   const client = new SQSClient({ region, endpoint: endpoints.sqs, credentials });
   for (const { name, visibilitySeconds, dead } of listQueues(stage, registry)) {
     const attributes = {
-      MessageRetentionPeriod: String((14 * DAY) / SECOND),
-      MaximumMessageSize: String(1024 * 1024),
+      MessageRetentionPeriod: String(MESSAGE_RETENTION),
+      MaximumMessageSize: String(LARGEST_MESSAGE),
       VisibilityTimeout: String(Math.min(visibilitySeconds, hiddenSeconds)),
       SqsManagedSseEnabled: 'true',
       ...(dead && {

@@ -3,8 +3,8 @@ import { allLanes } from '../core/lanes.ts';
 import { DEFAULT_RETENTION } from '../core/limits.ts';
 import { type FunctionName, FUNCTIONS, LANES } from '../core/names.ts';
 import { SEALED_LENGTHS } from '../core/sealed.ts';
+import { FUNCTION_SIZES } from '../core/sizing.ts';
 import { HOUR, SECOND } from '../core/time.ts';
-import { SIZING } from '../lib/relay-function.ts';
 import { generateRegistryFiles } from '../test/support/generated-registry.ts';
 import { propertiesOf, synthesizeStage } from '../test/support/synthesized-stage.ts';
 import { table } from './protocol-examples/tables.ts';
@@ -83,7 +83,7 @@ const DURATIONS: Readonly<Record<FunctionName, number>> = {
 };
 const SWEEP_LOG_BYTES = 500;
 
-const compute = (name: FunctionName, seconds: number): number => (SIZING[name].memory / 1024) * seconds;
+const compute = (name: FunctionName, seconds: number): number => (FUNCTION_SIZES[name].memory / 1024) * seconds;
 
 const makeIds = (number: number): string[] => Array.from({ length: number }, (_, index) => `xx-${index}`);
 

@@ -1,6 +1,7 @@
 import { RelayError } from '../../core/errors.ts';
 import { dispatchQueue, type Lane } from '../../core/names.ts';
 import { sortKey } from '../../core/ledger.ts';
+import { FUNCTION_SIZES } from '../../core/sizing.ts';
 import { SECOND, toTimestamp } from '../../core/time.ts';
 import { deliverOnce } from '../../core/use-cases/deliver.ts';
 import { sweep, type SweepReport } from '../../core/use-cases/sweep.ts';
@@ -14,8 +15,8 @@ import type { World } from './world.ts';
 
 /* The functions of the relay that no partner calls, as AWS runs them. */
 
-const DELIVER_TIMEOUT = 120 * SECOND;
-const SWEEP_TIMEOUT = 60 * SECOND;
+const DELIVER_TIMEOUT = FUNCTION_SIZES.deliver.timeout * SECOND;
+const SWEEP_TIMEOUT = FUNCTION_SIZES.sweep.timeout * SECOND;
 
 /**
  * The event source mapping of deliver: receives up to `max` messages, runs the function on them, and removes those that

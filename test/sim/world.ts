@@ -4,6 +4,7 @@ import type { ReferralName } from '../../core/ids.ts';
 import type { Retention } from '../../core/limits.ts';
 import { agencyQueue, dispatchQueue, type Lane, LANES, outcomesQueue } from '../../core/names.ts';
 import type { Clock, Randomness, Relay } from '../../core/ports.ts';
+import { FUNCTION_SIZES, QUEUE_TRAITS } from '../../core/sizing.ts';
 import { SECOND } from '../../core/time.ts';
 import type { Invocation } from '../doubles/faults.ts';
 import { MemoryLedger } from '../doubles/memory-ledger.ts';
@@ -32,7 +33,7 @@ export type Reply<T> =
   | { outcome: 'unknown' };
 
 /** How long a function behind the API may take. */
-const API_TIMEOUT = 30 * SECOND;
+const API_TIMEOUT = FUNCTION_SIZES.submit.timeout * SECOND;
 
 /** RFC 9421 `created`, as protocol section 6 bounds it. */
 const SIGNATURE_AGE = 300 * SECOND;
@@ -189,18 +190,30 @@ class WatchedQueues extends MemoryQueues {
   constructor(clock: Clock, witness: Witness, disorder: Disorder) {
     super(clock, STAGE, disorder);
     this.#witness = witness;
+    const {
+      dispatch: { visibility, receives },
+      agency: agencies,
+      outcomes,
+    } = QUEUE_TRAITS;
     for (const lane of LANES) {
       const queue = dispatchQueue(STAGE, `dead-${lane}`);
       this.create(queue, { visibilitySeconds: 30 });
-      this.create(dispatchQueue(STAGE, lane), { visibilitySeconds: 60, deadLetters: { queue, maxReceives: 5 } });
+      this.create(dispatchQueue(STAGE, lane), {
+        visibilitySeconds: visibility,
+        deadLetters: { queue, maxReceives: receives },
+      });
     }
-    for (const hotline of HOTLINES) this.create(outcomesQueue(STAGE, hotline), { visibilitySeconds: 120 });
+    for (const hotline of HOTLINES)
+      this.create(outcomesQueue(STAGE, hotline), { visibilitySeconds: outcomes.visibility });
     for (const agency of Object.keys(AGENCIES)) {
       const queue = agencyQueue(STAGE, agency, 'dead');
       this.create(queue, { visibilitySeconds: 30 });
       for (const lane of LANES) {
         const name = agencyQueue(STAGE, agency, lane);
-        this.create(name, { visibilitySeconds: 300, deadLetters: { queue, maxReceives: 10 } });
+        this.create(name, {
+          visibilitySeconds: agencies.visibility,
+          deadLetters: { queue, maxReceives: agencies.receives },
+        });
         this.#agencies.set(name, { agency, lane });
       }
     }

@@ -33,13 +33,19 @@ declare module 'dynalite/db/index.js' {
     createKeyStream(): AsyncIterable<string>;
     createValueStream(options?: object): AsyncIterable<T>;
   }
+  export interface Iterator {
+    next(): Promise<unknown>;
+    close(): Promise<void>;
+    return?(): Promise<void>;
+  }
   export interface Store {
     tableDb: Entries<Table>;
     getItemDb(table: string): Entries<Item>;
     deleteIndexDb(type: 'Global', table: string, index: string, done: Callback): void;
-    db: { open(): Promise<void>; close(): Promise<void> };
+    db: { open(): Promise<void>; close(): Promise<void>; values(): Iterator };
   }
-  export function create(options: { path: string }): Store;
+  /** In memory without a path. */
+  export function create(options: { path?: string }): Store;
   /** Writes the index entries of `item`, which had none. */
   export function updateIndexes(store: Store, table: Table, before: undefined, item: Item, done: Callback): void;
 }

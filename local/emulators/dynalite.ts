@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import dynalite from 'dynalite';
-import { type Callback, create, type Store, type Table, updateIndexes } from 'dynalite/db/index.js';
+import { type Callback, create, type Iterator, type Store, type Table, updateIndexes } from 'dynalite/db/index.js';
 import type { Emulator } from './emulator.ts';
 
 /**
@@ -25,6 +25,7 @@ export async function startDynalite(dataDir: string | undefined): Promise<Emulat
     await store.db.close();
   }
 
+  await letIteratorsEnd();
   const server = dynalite({ createTableMs: 0, ...(path !== undefined && { path }) });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -35,6 +36,24 @@ export async function startDynalite(dataDir: string | undefined): Promise<Emulat
       if (clean !== undefined) writeFileSync(clean, '');
     },
   };
+}
+
+/**
+ * dynalite ends each read of a query by the iterator's `return`, which LevelDB's iterators do not have: all of them would
+ * stay open, hold memory, and keep LevelDB from removing whatever they can still see.
+ */
+export async function letIteratorsEnd(): Promise<void> {
+  const { db } = create({});
+  const iterator = db.values();
+  let owner: object = iterator;
+  while (!Object.hasOwn(owner, 'close')) owner = Object.getPrototypeOf(owner) as object;
+  Object.assign(owner, {
+    return(this: Iterator) {
+      return this.close();
+    },
+  });
+  await iterator.close();
+  await db.close();
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -26,14 +26,14 @@ interface Script<P> {
   describe: (parameters: P) => string;
 }
 
-interface WeightedAction {
+export interface WeightedAction {
   name: string;
   weight: number;
   arbitrary: fc.Arbitrary<Action>;
 }
 
 /** After each step everything comes to a halt, and the invariants are checked. */
-function action<P>({ name, weight, parameters, isPossible, act, describe }: Script<P>): WeightedAction {
+export function action<P>({ name, weight, parameters, isPossible, act, describe }: Script<P>): WeightedAction {
   const arbitrary = fc.tuple(parameters, chances).map(([values, seed]): Action => {
     const text = `${name} ${describe(values)}${seed === 0 ? '' : ` (chance ${seed})`}`;
     return {
@@ -56,7 +56,7 @@ const chances = fc.oneof(
   { arbitrary: fc.nat(9_999), weight: 1 },
 );
 
-const which = fc.nat(30);
+export const which = fc.nat(30);
 const lane = fc.constantFrom(...LANES);
 const batch = fc.integer({ min: 1, max: 10 });
 const countries = fc.uniqueArray(fc.constantFrom(...COUNTRIES), { maxLength: 2 });
@@ -77,12 +77,12 @@ const seldom = fc.oneof(
   { arbitrary: fc.constant(true), weight: 1 },
 );
 
-const pick = <T>(list: readonly T[], index: number): T | undefined => list[index % list.length];
+export const pick = <T>(list: readonly T[], index: number): T | undefined => list[index % list.length];
 
 const hotlineOf = (world: World, index: number): SimulatedHotline | undefined => pick(world.hotlines, index);
 const agencyOf = (world: World, index: number): SimulatedAgency | undefined => pick(world.agencies, index);
 const pendingOf = (world: World) => world.hotlines.flatMap(({ pending }) => pending);
-const casesOf = (world: World): { hotline: SimulatedHotline; subject: ReferralCase }[] =>
+export const casesOf = (world: World): { hotline: SimulatedHotline; subject: ReferralCase }[] =>
   world.hotlines.flatMap((hotline) => hotline.cases.map((subject) => ({ hotline, subject })));
 const heldOf = (world: World): { agency: SimulatedAgency; held: Held }[] =>
   world.agencies.flatMap((agency) => Array.from(agency.held.values(), (held) => ({ agency, held })));
@@ -379,7 +379,8 @@ const skew = action({
   describe: ({ partner, by }) => `partner ${partner} is ${by / SECOND} s ahead`,
 });
 
-const ALL = [
+/** What partners, the relay and the world do. */
+export const ACTIONS: readonly WeightedAction[] = [
   submit,
   runDeliver,
   poll,
@@ -403,8 +404,3 @@ const ALL = [
   rotate,
   skew,
 ];
-
-export const ACTION_NAMES = ALL.map(({ name }) => name);
-
-/** All that can happen, each as often as its weight says. */
-export const anyAction: fc.Arbitrary<Action> = fc.oneof(...ALL);

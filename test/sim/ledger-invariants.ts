@@ -119,11 +119,11 @@ function checkRoute(world: World, subject: ReferralCase, record: ReferralRecord,
   if (status === 'opened' && !subject.openedAt.has(`${agency} v${version}`)) {
     fail('truthful', subject, `${label} was never opened`);
   }
-  if (
-    status === 'undeliverable' &&
-    !record.statements.some(({ key }) => key.startsWith(`event#${status}#${agency}#`))
-  ) {
-    fail('owed', subject, `${label} and the hotline will not hear of it`);
+  if (status === 'undeliverable') {
+    const isTold = (event: string) => record.statements.some(({ key }) => key.startsWith(`event#${event}#${agency}#`));
+    if (!isTold(status) && !(subject.handedOver.has(agency) && isTold('handed-over'))) {
+      fail('owed', subject, `${label} and the hotline will not hear of it`);
+    }
   }
   const withdrawal = record.statements.find(({ content }) => content.type === 'withdraw');
   if (!withdrawal && (status === 'withdrawn' || row.withdrawalSentAt !== null)) {
@@ -131,7 +131,7 @@ function checkRoute(world: World, subject: ReferralCase, record: ReferralRecord,
   }
   if (!withdrawal || withdrawal.due) return;
   if (isOpen) fail('withdrawn', subject, `${label} after its withdrawal was settled`);
-  if (sent && !due && !subject.withdrawalSent.has(agency)) {
+  if (sent && !due && !subject.withdrawalSent.has(agency) && !subject.handedOver.has(agency)) {
     fail('withdrawn', subject, `${label} and nobody owes ${agency} the news`);
   }
 }

@@ -37,6 +37,9 @@ export class ReferralCase {
   withdrawal: 'none' | 'posted' | 'accepted' = 'none';
   /** When an agency's statement that implies "opened" was first posted: by agency and version. */
   readonly openedAt = new Map<string, number>();
+  /** Agencies to which the operator sent anew what they had opened, and those whose part the fallback was to have. */
+  readonly sentAnew = new Set<string>();
+  readonly handedOver = new Set<string>();
   contentRemovedAt: number | undefined;
   /** Since when it may have been forgotten: custody has ended. */
   isForgotten = false;

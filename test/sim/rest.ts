@@ -1,4 +1,4 @@
-import type { StatementContent } from '../../core/ledger.ts';
+import type { RouteRow, StatementContent } from '../../core/ledger.ts';
 import { SCHEDULE } from '../../core/limits.ts';
 import { agencyQueue, dispatchQueue, LANES, outcomesQueue } from '../../core/names.ts';
 import { DAY, fromTimestamp, HOUR, MINUTE } from '../../core/time.ts';
@@ -146,18 +146,34 @@ function checkPromises(world: World, subject: ReferralCase, absent: string | und
     };
     const held = agency.held.get(caseKey(subject.name));
     const promised = subject.promised.get(agency.id);
-    if (isWithdrawn && held && !agency.told.has(caseKey(subject.name))) {
+    const isHandedOver = subject.handedOver.has(agency.id);
+    if (isWithdrawn && held && !isHandedOver && !agency.told.has(caseKey(subject.name))) {
       fail('withdrawn', 'was not told of the withdrawal');
     }
     if (isBroken && held) fail('intact', 'opened what cannot be opened');
     if (!promised || isWithdrawn || isBroken) continue;
+    const route = routes.find((row) => row.agency === agency.id);
+    if (isHandedOver && route?.status === 'undeliverable') {
+      checkHandedOver(world, subject, route, absent);
+      continue;
+    }
     if (!held) fail('opened', 'never opened it');
     if (!isSubset(promised.countries, [...(held?.countries ?? []), ...foreign(agency.id, promised.countries)])) {
       fail('opened', `opened it, but not for ${promised.countries.join()}`);
     }
-    const status = routes.find((row) => row.agency === agency.id)?.status;
-    if (status !== 'opened') fail('truthful', `opened it, and the ledger says ${status}`);
+    if (route?.status !== 'opened') fail('truthful', `opened it, and the ledger says ${route?.status}`);
   }
+}
+
+/** The fallback has opened what the operator gave it in the place of another. */
+function checkHandedOver(world: World, subject: ReferralCase, { countries, agency }: RouteRow, absent?: string): void {
+  const fallback = world.agencies.find(({ id }) => AGENCIES[id]?.fallback);
+  if (!fallback || fallback.id === absent) return;
+  const { routes } = world.ledger.record(subject.name);
+  const route = routes.find((row) => row.agency === fallback.id);
+  const hasAll = route?.status === 'opened' && isSubset(countries, route.countries);
+  if (hasAll && fallback.held.has(caseKey(subject.name))) return;
+  throw new Violation('opened', `${subject.label}: ${fallback.id} never opened what it took over from ${agency}`);
 }
 
 /** Countries that an agency has as stand-in, which it cannot see in the document as its own. */

@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { DAY } from '../../core/time.ts';
-import { anyAction } from './actions.ts';
+import { ACTIONS } from './actions.ts';
 import { mix } from './chance.ts';
 import { AGENCIES, type Keyring } from './partners.ts';
+import { OPERATOR_ACTIONS } from './operator.ts';
 import { PLANTED, type PlantedName } from './planted.ts';
 import { comeToRest } from './rest.ts';
 import { type InvariantName, Violation } from './violation.ts';
@@ -47,6 +48,12 @@ const setting = fc.record({
   ),
 });
 
+/** Each as often as its weight says. */
+const STEPS = [...ACTIONS, ...OPERATOR_ACTIONS];
+const anyStep = fc.oneof(...STEPS);
+
+export const STEP_NAMES = STEPS.map(({ name }) => name);
+
 /** Runs in search of a shorter one, at most. */
 const MOST_TRIES = 2_000;
 
@@ -62,7 +69,7 @@ export async function simulate(
   { seed, steps, shrink, plant }: Run,
   observe?: (world: World) => void,
 ): Promise<Failure | undefined> {
-  const course = fc.noBias(fc.commands([anyAction], { maxCommands: steps, size: 'max' }));
+  const course = fc.noBias(fc.commands([anyStep], { maxCommands: steps, size: 'max' }));
   let failed: { error: unknown; trace: string } | undefined;
   let tries = 0;
   const property = fc.asyncProperty(setting, course, async ({ retention, absent }, actions) => {

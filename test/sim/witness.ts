@@ -131,7 +131,8 @@ export class Witness {
       const [less, more] = number < version ? [other, message] : [message, other];
       const isWithin = isSubset(less.roles, more.roles) && isSubset(less.countries, more.countries);
       const isSame = isWithin && isSubset(more.roles, less.roles) && isSubset(more.countries, less.countries);
-      if (number === version ? !isSame : !isWithin || isSame) {
+      const saysNothingNew = isSame && !subject.sentAnew.has(agency);
+      if (number === version ? !isSame : !isWithin || saysNothingNew) {
         this.fail('delivered-once', `${label}: version ${version} against version ${number}`);
       }
     }
@@ -148,7 +149,10 @@ export class Witness {
     const { countries: named } = namedIn([submission.routing, ...subject.posted]);
     if (named.some((country) => countries.includes(country))) return true;
     const isUnknown = routingKey(submission.routing) === routingKey({ suspect: [], victim: [] });
-    return fallback === true && (isUnknown || named.some((country) => this.#partners.wasEverUnserved(country)));
+    return (
+      fallback === true &&
+      (isUnknown || subject.handedOver.size > 0 || named.some((country) => this.#partners.wasEverUnserved(country)))
+    );
   }
 
   #count(what: string): void {

@@ -1,6 +1,7 @@
 import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
+  ApiMapping,
   DomainName,
   type DomainNameProps,
   HttpApi,
@@ -69,7 +70,7 @@ export class RelayApi extends Construct {
       retention: logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    new HttpStage(this, 'Stage', {
+    const stage = new HttpStage(this, 'Stage', {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
@@ -78,8 +79,8 @@ export class RelayApi extends Construct {
         destination: new LogGroupLogDestination(log),
         format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
       },
-      ...(domain && { domainMapping: { domainName: createDomain(this, domain) } }),
     });
+    if (domain) new ApiMapping(this, 'Mapping', { api: this.api, domainName: createDomain(this, domain), stage });
     this.serverErrors = createAlarm(this, 'ServerErrors', {
       place,
       holder: 'api',

@@ -1,6 +1,6 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -80,18 +80,28 @@ const PROXIES = { HTTP_PROXY: NOWHERE, HTTPS_PROXY: NOWHERE, http_proxy: NOWHERE
 /** As they are deployed: the core first, the service last. */
 const rank = (file: string): number => (file.includes('-core.') ? 0 : file.includes('-service.') ? 2 : 1);
 
-function synthesize(into: string): string[] {
-  const node = ['--import', './bin/require-node-24.mjs', 'scripts/synth.ts'];
-  const synth = [process.execPath, ...node, '--hotlines', '1', '--agencies', '3', '--out', into] as const;
+/** Two stages of one account: one with a partner of each sort, one with a domain of its own and mutual TLS. */
+const STAGES = [
+  ['--hotlines', '1', '--agencies', '3'],
+  ['--hotlines', '0', '--agencies', '0', '--domain'],
+] as const;
+
+function synthesize(folder: string): string[] {
   const canUnshare = spawnSync('unshare', ['-rn', 'true']).status === 0;
-  const [command, ...args] = canUnshare ? (['unshare', '-rn', ...synth] as const) : synth;
-  const result = run(command, args, canUnshare ? {} : { ...PROXIES, NODE_USE_ENV_PROXY: '1' });
-  need('Synthesis without a network failed.', result);
-  const files = readdirSync(into).filter((name) => name.endsWith('.template.json'));
+  const files = STAGES.flatMap((options, index) => {
+    const into = join(folder, `stage-${index + 1}`);
+    const node = ['--import', './bin/require-node-24.mjs', 'scripts/synth.ts'];
+    const synth = [process.execPath, ...node, ...options, '--out', into] as const;
+    const [command, ...args] = canUnshare ? (['unshare', '-rn', ...synth] as const) : synth;
+    const result = run(command, args, canUnshare ? {} : { ...PROXIES, NODE_USE_ENV_PROXY: '1' });
+    need('Synthesis without a network failed.', result);
+    const names = readdirSync(into).filter((name) => name.endsWith('.template.json'));
+    return names.toSorted((a, b) => rank(a) - rank(b)).map((name) => join(into, name));
+  });
   write(
-    `${files.length} templates, synthesized ${canUnshare ? 'with no network (unshare)' : 'behind proxies to nowhere'}`,
+    `${files.length} templates of ${STAGES.length} stages, synthesized ${canUnshare ? 'with no network (unshare)' : 'behind proxies to nowhere'}`,
   );
-  return files.toSorted((a, b) => rank(a) - rank(b)).map((name) => join(into, name));
+  return files;
 }
 
 function lint(bin: string, files: readonly string[], folder: string): void {
@@ -127,9 +137,7 @@ function main(): void {
   const bin = installTools();
   const folder = mkdtempSync(join(tmpdir(), 'referral-relay-templates-'));
   try {
-    const out = join(folder, 'out');
-    mkdirSync(out);
-    const files = synthesize(out);
+    const files = synthesize(folder);
     lint(bin, files, folder);
     create(bin, files);
   } finally {

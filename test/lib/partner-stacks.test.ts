@@ -74,7 +74,10 @@ describe('every partner', () => {
   it.each(partners)('$name cannot be deleted by mistake, and its costs bear its name', (stack) => {
     expect(stack.terminationProtection).toBe(true);
     const id = stack.name.slice('referral-relay-prod-'.length);
-    for (const { Tags } of propertiesOf(stack, 'AWS::SQS::Queue')) {
+    const costing = ['AWS::CloudWatch::Alarm', 'AWS::KMS::Key', 'AWS::SNS::Topic', 'AWS::SQS::Queue'];
+    const bills = costing.flatMap((type) => propertiesOf(stack, type));
+    expect(bills.length).toBeGreaterThan(0);
+    for (const { Tags } of bills) {
       expect(Tags).toEqual([
         { Key: 'referral-relay:partner', Value: id },
         { Key: 'referral-relay:stage', Value: 'prod' },

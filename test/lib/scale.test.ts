@@ -95,11 +95,18 @@ const names = (stage: SynthesizedStage): string[] =>
   );
 
 describe('two stages in one account', () => {
+  const few = generateRegistryFiles({ hotlines: 2, agencies: 3 });
+  const stages = ['prod', 'test'].map((stage) => synthesizeStage(few, { stage }));
+
   it('share no name of anything', () => {
-    const few = generateRegistryFiles({ hotlines: 2, agencies: 3 });
-    const prod = names(synthesizeStage(few, { stage: 'prod' }));
-    const test = names(synthesizeStage(few, { stage: 'test' }));
+    const [prod = [], test = []] = stages.map(names);
     expect(prod.length).toBeGreaterThan(50);
     expect(prod.filter((name) => test.includes(name))).toEqual([]);
+  });
+
+  it('export nothing, whose names an account has but once', () => {
+    const outputs = stages.flatMap(({ stacks }) => stacks.flatMap(({ template }) => Object.values(template.Outputs)));
+    expect(outputs.length).toBeGreaterThan(10);
+    expect(outputs.filter((output) => 'Export' in output)).toEqual([]);
   });
 });

@@ -9,6 +9,7 @@ import { FUNCTIONS } from '../../core/names.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
 import { LOOK, RECEIVE } from '../../lib/queue-policies.ts';
+import { serviceControlPolicy } from '../../lib/service-control-policy.ts';
 import { readSettings } from '../../lib/stage-settings.ts';
 import { anchorsOf, listPages, readBlocks, readPage } from '../support/runbook.ts';
 import { findProperties, propertiesOf, SETTINGS, synthesizeStage } from '../support/synthesized-stage.ts';
@@ -115,6 +116,34 @@ describe('The commands', () => {
   it('name nothing that is not deployed, where they cannot be run here either', () => {
     expect(named.length).toBeGreaterThan(50);
     expect(named.filter(({ name }) => !known.has(name))).toEqual([]);
+  });
+
+  const denied = new Set(serviceControlPolicy().Statement.flatMap(({ Action }) => Action));
+  /** `aws kms disable-key` is `kms:DisableKey` to a policy. */
+  const actionOf = (service = '', operation = ''): string =>
+    `${service}:${operation.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}`;
+  // Of the first deployment, all but a trial that is to be refused comes before the policy is attached.
+  const privileged = pages
+    .filter((page) => page !== 'first-deployment.md')
+    .flatMap((page) =>
+      readBlocks(page)
+        .filter(
+          ({ script }) =>
+            /cdk (?:deploy|bootstrap)/.test(script) ||
+            [...script.matchAll(/aws (?<service>[a-z]+) (?<operation>[a-z-]+)/g)].some(({ groups }) =>
+              denied.has(actionOf(groups?.['service'], groups?.['operation'])),
+            ),
+        )
+        .map(({ script, line }) => ({ page, line, script })),
+    );
+
+  it('that the control policy denies to all but the break-glass role say that it takes that role', () => {
+    expect(privileged.length).toBeGreaterThan(15);
+    const silent = privileged.filter(({ page, line, script }) => {
+      const before = readPage(page).split('\n').slice(0, line).join('\n');
+      return !/BREAK_GLASS/.test(script) && !/break-glass/.test(before.slice(before.lastIndexOf('\n#')));
+    });
+    expect(silent.map(({ page, line }) => `${page}:${line}`)).toEqual([]);
   });
 });
 

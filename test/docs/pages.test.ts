@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Io } from '../../client/cli/io.ts';
 import { runCli } from '../../client/cli/program.ts';
+import { loadRegistry } from '../../core/registry.ts';
 import { runOps } from '../../ops/program.ts';
 
 /* Every page of the project: what it links to is there, and what it says to type can be typed. */
@@ -99,6 +100,13 @@ describe('The guides', () => {
     const code = read(`docs/guides/examples/${name}`).replace('../../../client/index.ts', 'referral-relay');
     expect(read(`docs/guides/${guide}.md`)).toContain(`<!-- example: ${name} -->`);
     expect(read(`docs/guides/${guide}.md`)).toContain(`\n${code}\`\`\`\n`);
+  });
+
+  it.each(['hotline', 'agency'])('show the %s its registry file, in a form that the registry takes', (guide) => {
+    const [, json = ''] = /<!-- registry file -->\s+```json\n(.*?)```/s.exec(read(`docs/guides/${guide}.md`)) ?? [];
+    const text = json.replace('"…"', '"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"');
+    const { hotlines, agencies } = loadRegistry([{ name: `${/"id": "(.*?)"/.exec(text)?.[1]}.json`, text }]);
+    expect([hotlines.size, agencies.size]).toEqual(guide === 'hotline' ? [1, 0] : [0, 1]);
   });
 
   it('name the package as it is', () => {

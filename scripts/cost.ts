@@ -146,7 +146,8 @@ export function loadUsage(referrals: number): Usage {
     (referrals * ((LEDGER_USE.withContent - LEDGER_USE.facts) * contentMonths + LEDGER_USE.facts * factMonths)) / GB;
   return {
     rsa: referrals * agencies,
-    symmetric: referrals * agencies,
+    // Wrapped by the relay, and unwrapped by an agency whose role is in the same account.
+    symmetric: referrals * agencies * 2,
     write: referrals * LEDGER_USE.writes,
     // Every call asks whether its caller is suspended, every delivery whether its agency is.
     read: referrals * (LEDGER_USE.reads + total + agencies),
@@ -229,7 +230,7 @@ function assumptions(): string {
     ([name, ms]) => `${name} ${ms}${name === 'sweep' ? ' for each lane' : ''}`,
   );
   return [
-    `- ${SIZE.hotlines} hotlines and ${SIZE.agencies} agencies, each with one key in the relay's account.`,
+    `- ${SIZE.hotlines} hotlines and ${SIZE.agencies} agencies, each with one key in the relay's account, which pays for opening, too.`,
     `- A referral goes to two agencies, is of the second size (${number(SEALED_LENGTHS[1] ?? 0)} characters), is opened by both and answered once more by each.`,
     `- In all its life it takes ${writes} write units and ${reads} read units of the ledger, where it has ${number(withContent)} bytes while its content is kept and ${number(facts)} after (measured by a test).`,
     `- Functions take, in milliseconds: ${durations.join(', ')} (assumed; see the dashboard for yours).`,

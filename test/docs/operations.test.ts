@@ -81,6 +81,10 @@ describe('The message of a key change', () => {
   });
 });
 
+/** `aws kms disable-key` is `kms:DisableKey` to a policy. */
+const actionOf = (service = '', operation = ''): string =>
+  `${service}:${operation.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}`;
+
 describe('The commands', () => {
   const NAMES = [
     'FunctionName',
@@ -119,9 +123,6 @@ describe('The commands', () => {
   });
 
   const denied = new Set(serviceControlPolicy().Statement.flatMap(({ Action }) => Action));
-  /** `aws kms disable-key` is `kms:DisableKey` to a policy. */
-  const actionOf = (service = '', operation = ''): string =>
-    `${service}:${operation.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}`;
   // Of the first deployment, all but a trial that is to be refused comes before the policy is attached.
   const privileged = pages
     .filter((page) => page !== 'first-deployment.md')

@@ -6,13 +6,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { generateRegistryFiles } from '../support/generated-registry.ts';
-import { synthesizeStage } from '../support/synthesized-stage.ts';
+import { ACCOUNT, REGION, SETTINGS, synthesizeStage } from '../support/synthesized-stage.ts';
 
 describe('AwsSolutions of cdk-nag', () => {
   it('finds nothing that is not acknowledged with a reason', () => {
-    const files = generateRegistryFiles({ hotlines: 1, agencies: 5 });
-    const stage = synthesizeStage(files, { plugins: (app) => [new AwsSolutionsChecks(app)] });
-    expect(stage.stacks).toHaveLength(8);
+    // The last hotline and the last agency bring keys of their own.
+    const files = generateRegistryFiles({ hotlines: 20, agencies: 10 });
+    const domain = {
+      name: 'relay.example',
+      certificateArn: `arn:aws:acm:${REGION}:${ACCOUNT}:certificate/00000000-0000-4000-8000-000000000000`,
+      hostedZone: { id: 'Z0123456789EXAMPLE', name: 'relay.example' },
+      mutualTls: { bucket: 'relay-example-trust', key: 'authorities.pem' },
+    };
+    const settings = { ...SETTINGS, operators: [`arn:aws:iam::${ACCOUNT}:role/on-call`], domain };
+    const stage = synthesizeStage(files, { settings, plugins: (app) => [new AwsSolutionsChecks(app)] });
+    expect(stage.stacks).toHaveLength(32);
   });
 
   it('does find what is wrong', () => {

@@ -29,7 +29,7 @@ const SKIPPED: Readonly<Record<string, number>> = {
   'silent-agency.md': 1,
   'dead-letters.md': 3,
   'service-faults.md': 5,
-  'suspected-leak.md': 4,
+  'suspected-leak.md': 5,
   'restore.md': 6,
   'offboarding.md': 2,
   'moving-region.md': 2,

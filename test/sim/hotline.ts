@@ -174,6 +174,7 @@ export class SimulatedHotline {
           const reply = await own.awaitOther(answered);
           if (owed.state !== 'done') owed.state = stateAfter(reply);
           this.#world.trace.note(() => `${this.id}: ${what}: ${describe(reply)}`);
+          if (describe(reply) === 'slow-down') this.#world.trace.count('a hotline is to slow down');
         }),
     };
     this.journal.push(owed);

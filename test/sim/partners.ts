@@ -11,6 +11,10 @@ export const STAGE = 'sim';
 
 export const HOTLINES = ['gb-hotline', 'us-hotline'] as const;
 
+/** The hotline that may not submit as often as it likes. */
+const LIMITED = 'us-hotline';
+const LIMITS = { submissionsPerMinute: 2 };
+
 interface AgencyTraits {
   countries: readonly string[];
   fallback?: true;
@@ -194,7 +198,7 @@ export class Partners {
       return { jwk, ...(retiredAt !== undefined && { retiredAt }) };
     });
     const base = { kind, id, name: id, contact: { email: 'ops@example.org' }, keys };
-    if (kind === 'hotline') return { ...base, intakeKeys: kmsKeys };
+    if (kind === 'hotline') return { ...base, intakeKeys: kmsKeys, ...(id === LIMITED && { limits: LIMITS }) };
     const { countries, fallback = false, forwards = false } = AGENCIES[id] ?? { countries: [] };
     return { ...base, countries, fallback, forwards, kmsKeys };
   }

@@ -17,6 +17,7 @@ const RELAY = [
 ] as const;
 const API = [
   ...LEDGER,
+  'ledger.take',
   'ledger.isSuspended',
   'queues.dispatch',
   'queues.sendToHotline',

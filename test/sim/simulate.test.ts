@@ -12,6 +12,7 @@ const EXPECTED = [
   ...[...MISHAPS, 'stale'].map((what) => `fault: ${what}`),
   ...['fine', 'request-lost', 'answer-lost', 'twice'].map((wire) => `network: ${wire}`),
   ...['received twice', 'received again', 'dead letter', 'forgotten'].map((event) => `message: ${event}`),
+  'a hotline is to slow down',
   'clock of a function',
   'old registry',
   'out of time',

@@ -6,26 +6,25 @@ interface Entry {
   row: LedgerRow;
 }
 
-type Change = (lanes: Map<string, Entry[]>) => void;
-
 /**
  * The sparse index over what is owed: by lane, in order of time. Like every global secondary index it follows the table
- * later; changes wait until a read that is not stale lets them in.
+ * later, each row for itself: to a stale read, the last change of every row is still to come.
  */
 export class DueIndex {
   readonly #lanes = new Map<string, Entry[]>();
-  #waiting: Change[] = [];
+  /** Each row as it was before its last change, if it was there. */
+  readonly #before = new Map<string, LedgerRow>();
 
   /** Follows one write to the table: `before` and `after` are the row, if there was and is one. */
   follow(key: string, before: LedgerRow | undefined, after: LedgerRow | undefined): void {
-    this.#waiting.push((lanes) => {
-      if (before?.due) remove(lanes.get(before.due.lane) ?? [], `${before.due.at} ${key}`);
-      if (!after?.due) return;
-      const lane = lanes.get(after.due.lane) ?? [];
-      lanes.set(after.due.lane, lane);
-      const order = `${after.due.at} ${key}`;
-      lane.splice(position(lane, order), 0, { order, row: after });
-    });
+    if (before) this.#before.set(key, before);
+    else this.#before.delete(key);
+    if (before?.due) remove(this.#lanes.get(before.due.lane) ?? [], `${before.due.at} ${key}`);
+    if (!after?.due) return;
+    const lane = this.#lanes.get(after.due.lane) ?? [];
+    this.#lanes.set(after.due.lane, lane);
+    const order = `${after.due.at} ${key}`;
+    lane.splice(position(lane, order), 0, { order, row: after });
   }
 
   /**
@@ -33,16 +32,17 @@ export class DueIndex {
    * those behind it.
    */
   read(lane: string, until: string, limit: number, stale: boolean, after?: string): LedgerRow[] {
-    if (!stale) this.#catchUp();
-    const entries = this.#lanes.get(lane) ?? [];
+    const entries = stale ? this.#behind(lane) : (this.#lanes.get(lane) ?? []);
     // '!' is the character after the blank that ends the time, and comes before any other in a key.
     const [first, end] = [after === undefined ? 0 : position(entries, `${after}!`), position(entries, `${until}!`)];
     return entries.slice(first, Math.min(end, first + limit)).map(({ row }) => row);
   }
 
-  #catchUp(): void {
-    for (const change of this.#waiting) change(this.#lanes);
-    this.#waiting = [];
+  #behind(lane: string): Entry[] {
+    const entries: Entry[] = [];
+    for (const [key, row] of this.#before)
+      if (row.due?.lane === lane) entries.push({ order: `${row.due.at} ${key}`, row });
+    return entries.sort((a, b) => (a.order < b.order ? -1 : 1));
   }
 }
 

@@ -8,7 +8,7 @@ import { type Outcome, type Trial, tryOut } from './trial.ts';
 
 /* The command `npm run mutations -- …`. */
 
-export const EXIT = { caught: 0, survived: 1, usage: 2 } as const;
+export const EXIT = { caught: 0, survived: 1, usage: 2, interrupted: 130 } as const;
 
 type Voice = Pick<Io, 'out' | 'err' | 'signal'>;
 
@@ -47,7 +47,7 @@ export async function runMutations(args: readonly string[], io: Voice): Promise<
       'after',
       '\nExamples:\n  $ npm run mutations\n  $ npm run mutations -- --only lease-forgotten --runs 500\n' +
         '\nExit codes:\n  0  every mutation was caught\n' +
-        '  1  one was not, or is not valid any more, or an invariant breaks without any\n  2  usage',
+        '  1  one was not, or is not valid any more, or an invariant breaks without any\n  2  usage\n  130  interrupted',
     )
     .exitOverride()
     .showHelpAfterError('Add --help to see what the command takes, with examples.')
@@ -64,8 +64,13 @@ export async function runMutations(args: readonly string[], io: Voice): Promise<
   try {
     await command.parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    exit = error.exitCode === 0 ? EXIT.caught : EXIT.usage;
+    if (error instanceof CommanderError) {
+      exit = error.exitCode === 0 ? EXIT.caught : EXIT.usage;
+    } else {
+      if (!io.signal.aborted) throw error;
+      exit = EXIT.interrupted;
+      written.err = 'Interrupted.\n';
+    }
   }
   if (written.out) await io.out(written.out);
   if (written.err) await io.err(written.err);
@@ -85,9 +90,12 @@ async function tryAll(options: Options, io: Voice): Promise<number> {
   const progress = createProgress();
   const watch = (what: string) => (done: number) => progress.update(`${what}: ${done} runs`);
   const trial = { seed, signal: io.signal };
-  const baseline = await grown(undefined, { ...trial, runs: options.baseline, onRun: watch('without a mistake') });
+  const baseline = await grown(undefined, {
+    ...trial,
+    runs: options.baseline,
+    onRun: watch('without a mistake'),
+  }).finally(() => progress.clear());
   if (baseline.result !== 'survived') {
-    progress.clear();
     const text = `Without any mistake: ${inWords(baseline)}\nWhat a mutation breaks would say nothing.\n`;
     await io.out(json ? `${JSON.stringify({ baseline, mutations: [] })}\n` : text);
     return EXIT.survived;
@@ -103,8 +111,10 @@ async function tryAll(options: Options, io: Voice): Promise<number> {
       await io.err(`${mutation.name}: ${'runs' in outcome ? `${outcome.runs} runs, ` : ''}${inWords(outcome)}\n`);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  // All of them, even after an interrupt, so that no copy of the tree is left.
+  const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
   progress.clear();
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
   tried.sort((a, b) => (a.file < b.file ? -1 : 1));
   await io.out(json ? toJson(baseline, tried) : describe(baseline.runs, tried));
   return tried.every(({ outcome }) => outcome.result === 'caught') ? EXIT.caught : EXIT.survived;

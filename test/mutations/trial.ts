@@ -19,7 +19,10 @@ export interface Trial {
   onRun?: (runs: number) => void;
 }
 
-/** Runs the simulation on a tree, in a process of its own, until an invariant breaks. */
+/**
+ * Runs the simulation on a tree, in a process of its own, until an invariant breaks.
+ * @throws once `signal` is aborted
+ */
 export function tryOut({ folder }: Tree, { runs, seed, signal, onRun }: Trial): Promise<Outcome> {
   const child = fork(path.join(folder, 'test/mutations/child.ts'), [String(runs), String(seed)], {
     cwd: folder,
@@ -35,7 +38,7 @@ export function tryOut({ folder }: Tree, { runs, seed, signal, onRun }: Trial): 
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve(judge(last, runs, code, errors)));
+    child.once('close', (code) => (signal.aborted ? reject(signal.reason) : resolve(judge(last, runs, code, errors))));
   });
 }
 

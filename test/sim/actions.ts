@@ -26,6 +26,12 @@ interface Script<P> {
   describe: (parameters: P) => string;
 }
 
+/** A referral and the hotline that submitted it. */
+export interface Subject {
+  hotline: SimulatedHotline;
+  subject: ReferralCase;
+}
+
 export interface WeightedAction {
   name: string;
   weight: number;
@@ -61,8 +67,8 @@ const lane = fc.constantFrom(...LANES);
 const batch = fc.integer({ min: 1, max: 10 });
 const countries = fc.uniqueArray(fc.constantFrom(...COUNTRIES), { maxLength: 2 });
 const routing: fc.Arbitrary<Routing> = fc.record({ suspect: countries, victim: countries });
-const somewhere = routing.filter(({ suspect, victim }) => suspect.length + victim.length > 0);
-const address: fc.Arbitrary<Address> = fc.record({
+export const somewhere = routing.filter(({ suspect, victim }) => suspect.length + victim.length > 0);
+export const address: fc.Arbitrary<Address> = fc.record({
   routing,
   urgency: fc.constantFrom<Urgency>('routine', 'high', 'immediate'),
   onward: fc.oneof(
@@ -82,12 +88,12 @@ export const pick = <T>(list: readonly T[], index: number): T | undefined => lis
 const hotlineOf = (world: World, index: number): SimulatedHotline | undefined => pick(world.hotlines, index);
 const agencyOf = (world: World, index: number): SimulatedAgency | undefined => pick(world.agencies, index);
 const pendingOf = (world: World) => world.hotlines.flatMap(({ pending }) => pending);
-export const casesOf = (world: World): { hotline: SimulatedHotline; subject: ReferralCase }[] =>
+export const casesOf = (world: World): Subject[] =>
   world.hotlines.flatMap((hotline) => hotline.cases.map((subject) => ({ hotline, subject })));
 const heldOf = (world: World): { agency: SimulatedAgency; held: Held }[] =>
   world.agencies.flatMap((agency) => Array.from(agency.held.values(), (held) => ({ agency, held })));
 
-const show = ({ suspect, victim }: Routing): string => `${suspect.join('+') || '-'}/${victim.join('+') || '-'}`;
+export const show = ({ suspect, victim }: Routing): string => `${suspect.join('+') || '-'}/${victim.join('+') || '-'}`;
 
 const submit = action({
   name: 'submit',
@@ -111,15 +117,18 @@ const submit = action({
 const conflict = action({
   name: 'submit another under the id of',
   weight: 1,
-  parameters: fc.record({ which, address, fate }),
+  parameters: fc.record({ which, isSameAddress: fc.boolean(), address, fate }),
   isPossible: (world) => casesOf(world).length > 0,
-  async act(world, { which, address, fate }) {
+  async act(world, { which, isSameAddress, address, fate }) {
     const found = pick(casesOf(world), which);
-    if (!found || found.subject.variants.length > 1) return;
-    const { id } = found.subject.name;
-    (await found.hotline.prepare(address, { id, wrongly: false, oldKey: false })).send(fate);
+    const [first, second] = found?.subject.variants ?? [];
+    if (!found || !first || second) return;
+    const { id, routing, urgency, onward } = first.submission;
+    const to = isSameAddress ? { routing, urgency, onward } : address;
+    (await found.hotline.prepare(to, { id, wrongly: false, oldKey: false })).send(fate);
   },
-  describe: ({ which, address, fate }) => `${which} to ${show(address.routing)} ${fate.wire}${describePlan(fate.plan)}`,
+  describe: ({ which, isSameAddress, address, fate }) =>
+    `${which} to ${isSameAddress ? 'the same' : show(address.routing)} ${fate.wire}${describePlan(fate.plan)}`,
 });
 
 const retry = action({
@@ -294,21 +303,28 @@ const wait = action({
   describe: (time) => `${time / SECOND} s`,
 });
 
-/** What passes in a minute when nothing goes wrong. */
+/** What passes in a minute when nothing goes wrong, or in some hours. */
 const work = action({
-  name: 'all goes well for a minute',
+  name: 'the relay works',
   weight: 4,
-  parameters: fc.record({ agency: fc.nat(4), lane: fc.constantFrom<Lane>(...LANES) }),
-  async act(world, { agency: index, lane }) {
-    world.clock.advance(MINUTE);
-    world.processes.end('expired');
-    runSweep(world, 100, CALM);
-    await world.processes.settle();
-    for (const each of LANES) while (deliver(world, each, 10, CALM) > 0) await world.processes.settle();
+  parameters: fc.record({
+    time: fc.constantFrom(MINUTE, HOUR),
+    agency: fc.nat(4),
+    lane: fc.constantFrom<Lane>(...LANES),
+  }),
+  async act(world, { time, agency: index, lane }) {
+    for (let rounds = time === HOUR ? 5 : 1; rounds > 0; rounds -= 1) {
+      world.clock.advance(time);
+      world.processes.end('expired');
+      runSweep(world, 100, CALM);
+      await world.processes.settle();
+      for (const each of LANES) while (deliver(world, each, 10, CALM) > 0) await world.processes.settle();
+    }
     const agency = agencyOf(world, index);
     if (agency && !agency.isPolling) agency.poll(lane, 10, { wire: 'fine', plan: CALM, own: CALM, reader: 'works' });
   },
-  describe: ({ agency, lane }) => `and agency ${agency} polls ${lane}`,
+  describe: ({ time, agency, lane }) =>
+    `${time === HOUR ? 'for five hours' : 'for a minute'}, and agency ${agency} polls ${lane}`,
 });
 
 const KEY_STATES = ['enabled', 'disabled', 'denied', 'pending-deletion'] as const;

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { type AgencyReferral, createDeliveryHandler, type Handlers } from '../../client/delivery.ts';
 import { type AgencyInbox, readMessage, VISIBILITY } from '../../client/inbox.ts';
 import type { Runtime } from '../../client/runtime.ts';
-import type { SeenReferral, SeenStore } from '../../client/seen.ts';
+import { createSeenMemory, type SeenStore } from '../../client/seen.ts';
 import { hashText } from '../../core/base64url.ts';
-import type { OutcomeStatement, ReferralMessage, UnreadableReason } from '../../core/contracts.ts';
+import type { AgencyMessage, OutcomeStatement, ReferralMessage, UnreadableReason } from '../../core/contracts.ts';
 import type { ReferralName } from '../../core/ids.ts';
 import { agencyQueue, type Lane } from '../../core/names.ts';
 import { OpenError } from '../../core/open.ts';
@@ -19,6 +19,7 @@ import { MINUTE, toTimestamp } from '../../core/time.ts';
 import { answerReferral } from '../../core/use-cases/answer.ts';
 import { routeReferral } from '../../core/use-cases/route.ts';
 import { type Invocation, ServiceError } from '../doubles/faults.ts';
+import { HandOvers, type Poll } from './hand-overs.ts';
 import type { Fate } from './hotline.ts';
 import { AGENCIES, STAGE } from './partners.ts';
 import { CALM, type Plan, type ProcessHandle } from './processes.ts';
@@ -57,12 +58,11 @@ export class SimulatedAgency {
   skew = 0;
   /** What was handed over, by referral. */
   readonly held = new Map<string, Held>();
-  /** Referrals of whose withdrawal it was told. */
-  readonly told = new Set<string>();
   /** How many messages it received the last time. */
   received = 0;
   readonly #pollName: string;
-  readonly #seen = new Map<string, SeenReferral>();
+  readonly #seen = createSeenMemory();
+  readonly #handOvers = new HandOvers();
   readonly #world: World;
 
   constructor(id: string, world: World) {
@@ -80,7 +80,8 @@ export class SimulatedAgency {
   poll(lane: Lane, max: number, fate: PollFate): void {
     const { processes } = this.#world;
     this.received = 0;
-    void processes.start(this.#pollName, PATIENCE, fate.own, async (own) => {
+    const poll: Poll = { isOver: false };
+    const run = processes.start(this.#pollName, PATIENCE, fate.own, async (own) => {
       const { invocation } = own;
       const inbox = this.#inbox(invocation);
       const handle = createDeliveryHandler({
@@ -95,12 +96,13 @@ export class SimulatedAgency {
       const messages = await inbox.receive(lane, max, 0);
       this.received = messages.length;
       for (const received of messages) {
-        const handlers = this.#handlers(invocation, fate);
+        const handlers = this.#handlers(invocation, poll, fate);
         const report = await handle(readMessage(received), handlers, new AbortController().signal);
         const label = this.#world.witness.find({ hotline: report.hotline ?? '', id: report.id ?? '' })?.label;
         this.#world.trace.note(() => `${this.id}: ${label} v${report.version ?? '-'} ${report.result}`);
       }
     });
+    void run.then(({ outcome }) => (poll.isOver = outcome !== 'crashed'));
   }
 
   /** States something about a referral that it took over. */
@@ -152,14 +154,28 @@ export class SimulatedAgency {
         ),
       hide: ({ lane, handle }, seconds) =>
         invocation.call('inbox.hide', () => queues.changeVisibility(queueOf(lane), handle, seconds)),
-      remove: ({ lane, handle }) => invocation.call('inbox.remove', () => queues.remove(queueOf(lane), handle)),
+      remove: ({ lane, handle, body }) =>
+        invocation.call('inbox.remove', () => {
+          this.#world.witness.removed(this.id, JSON.parse(body) as AgencyMessage);
+          queues.remove(queueOf(lane), handle);
+        }),
     };
   }
 
   #connectSeen(invocation: Invocation): SeenStore {
     return {
-      read: (name) => Promise.resolve(this.#seen.get(caseKey(name))),
-      write: (seen) => invocation.call('seen.write', () => void this.#seen.set(caseKey(seen), seen)),
+      read: (name) => this.#seen.read(name),
+      write: async (seen) => {
+        try {
+          await invocation.call('seen.write', () => {
+            void this.#seen.write(seen);
+            this.#handOvers.write(seen, 'remembered');
+          });
+        } catch (error) {
+          this.#handOvers.write(seen, 'failed');
+          throw error;
+        }
+      },
     };
   }
 
@@ -207,14 +223,28 @@ export class SimulatedAgency {
     throw new OpenError('decryption');
   }
 
-  #handlers(invocation: Invocation, { reader }: PollFate): Handlers {
+  #handlers(invocation: Invocation, poll: Poll, { reader }: PollFate): Handlers {
+    const { witness } = this.#world;
+    const handOvers = this.#handOvers;
     return {
-      referral: (referral) =>
-        invocation.call('handler', () => {
-          if (reader === 'fails') throw new ServiceError('HandlerFailed');
-          return this.#takeOver(referral);
-        }),
-      withdrawn: (withdrawal) => invocation.call('handler', () => void this.told.add(caseKey(withdrawal))),
+      referral: async (referral) => {
+        const { version } = referral;
+        if (!handOvers.begin(referral, version, poll)) {
+          const { label } = witness.open(referral);
+          witness.fail('delivered-once', `${label} v${version} is handed over to ${this.id} again`);
+        }
+        try {
+          await invocation.call('handler', () => {
+            if (reader === 'fails') throw new ServiceError('HandlerFailed');
+            this.#takeOver(referral);
+          });
+          handOvers.end(referral, version, 'returned');
+        } catch (error) {
+          handOvers.end(referral, version, 'failed');
+          throw error;
+        }
+      },
+      withdrawn: (withdrawal) => invocation.call('handler', () => void witness.open(withdrawal).told.add(this.id)),
     };
   }
 
@@ -224,11 +254,7 @@ export class SimulatedAgency {
     const name = { hotline, id };
     const subject = witness.open(name);
     const label = `${subject.label} v${version} by ${this.id}`;
-    const seen = this.#seen.get(caseKey(name));
-    if (seen?.handled.some((handled) => handled.version === version)) {
-      witness.fail('delivered-once', `${label} is handed over again`);
-    }
-    if (seen?.withdrawn) witness.fail('withdrawn', `${label} is handed over after its withdrawal`);
+    if (subject.told.has(this.id)) witness.fail('withdrawn', `${label} is handed over after its withdrawal`);
     const variant = subject.variants.find(({ hash }) => hash === sealed);
     if (!isDeepStrictEqual(JSON.parse(variant?.document ?? 'null'), referral))
       witness.fail('intact', `${label} is not what was sealed`);

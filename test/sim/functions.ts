@@ -11,6 +11,7 @@ import type { ReceivedMessage } from '../doubles/memory-queues.ts';
 import { STAGE } from './partners.ts';
 import { isCalm, type Plan } from './processes.ts';
 import { caseKey } from './referral-case.ts';
+import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
 /* The functions of the relay that no partner calls, as AWS runs them. */
@@ -54,7 +55,7 @@ function settleBatch(
     if (result.status === 'fulfilled') return world.queues.remove(queue, received[index]?.handle ?? '');
     const reason: unknown = result.reason;
     if (reason instanceof ServiceError || reason instanceof RelayError) return;
-    world.witness.fail('sound', `deliver fails with ${String(reason)}`);
+    world.processes.fail(new Violation('sound', `deliver fails with ${String(reason)}`, reason));
   });
 }
 

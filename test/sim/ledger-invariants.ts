@@ -107,12 +107,19 @@ function requireRoutes(
 function checkRoute(world: World, subject: ReferralCase, record: ReferralRecord, row: RouteRow): void {
   const { agency, status, version, due } = row;
   const label = `${agency} ${status} v${version}`;
+  const before = subject.stood.get(agency);
+  if (before && !mayFollow(before, row))
+    fail('final', subject, `${label}, and was ${before.status} v${before.version}`);
+  subject.stood.set(agency, { status, version });
   if (due && fromTimestamp(due.at) > world.clock.now() + LONGEST_WAIT)
     fail('owed', subject, `${label} is due too late`);
 
   const isOpen = status === 'pending' || status === 'delivered' || status === 'unreadable';
   if (isOpen && !due) fail('owed', subject, `${label} is owed by nobody`);
   if (isOpen && row.finalAt !== null) fail('truthful', subject, `${label} is called final`);
+  if (isOpen && record.referral?.contentRemovedAt !== undefined) {
+    fail('content', subject, `${label}, and the content is gone`);
+  }
 
   const sent = subject.sent.get(agency);
   if (status === 'delivered' && !sent?.has(version)) fail('truthful', subject, `${label} was never sent`);
@@ -131,15 +138,26 @@ function checkRoute(world: World, subject: ReferralCase, record: ReferralRecord,
   }
   if (!withdrawal || withdrawal.due) return;
   if (isOpen) fail('withdrawn', subject, `${label} after its withdrawal was settled`);
-  if (sent && !due && !subject.withdrawalSent.has(agency) && !subject.handedOver.has(agency)) {
+  // Nothing confirms the news, and a queue forgets it: it is owed until custody ends.
+  if (sent && !due && !subject.told.has(agency) && !subject.handedOver.has(agency))
     fail('withdrawn', subject, `${label} and nobody owes ${agency} the news`);
-  }
+}
+
+/** A later version begins anew unless withdrawn; the same one stays opened, and may be opened whatever it was called. */
+function mayFollow(before: Pick<RouteRow, 'status' | 'version'>, { status, version }: RouteRow): boolean {
+  if (version > before.version) return before.status !== 'withdrawn';
+  if (version < before.version) return false;
+  const isOver = before.status === 'opened' || before.status === 'withdrawn' || before.status === 'undeliverable';
+  return !isOver || status === before.status || status === 'opened';
 }
 
 function checkStatement(world: World, subject: ReferralCase, { routes }: ReferralRecord, row: StatementRow): void {
   const { content, due, key, hotline } = row;
   if (due && fromTimestamp(due.at) > world.clock.now() + LONGEST_WAIT) fail('owed', subject, `${key} is due too late`);
-  if (due || content.type === 'route' || content.type === 'withdraw') return;
+  if (due && subject.settled.has(key)) fail('final', subject, `${key} is owed again`);
+  if (due) return;
+  subject.settled.add(key);
+  if (content.type === 'route' || content.type === 'withdraw') return;
   const acknowledged = world.witness.acknowledged.get(hotline);
   const said = content.type === 'event' ? undefined : content.statement;
   const isKnown = said === undefined ? hasEvent(acknowledged, row) : acknowledged?.has(said);

@@ -19,6 +19,8 @@ export const PLANTED = {
         relay.queues.sendToAgency(agency === 'fr-police' ? 'de-police' : agency, lane, message),
     },
   }),
+  /** Code that does not run, which is no broken promise. */
+  broken: (relay) => ({ ...relay, ledger: { ...relay.ledger, create: undefined as never } }),
 } as const satisfies Record<string, Plant>;
 
 export type PlantedName = keyof typeof PLANTED;

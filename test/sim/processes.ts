@@ -188,7 +188,7 @@ export class Processes {
     const text = error instanceof RelayError ? error.code : String(error);
     this.#trace.note(() => `${name} fails: ${text}`);
     if (error instanceof RelayError || error instanceof ServiceError) return;
-    this.fail(error instanceof Violation ? error : new Violation('sound', `${name} fails with ${text}`));
+    this.fail(error instanceof Violation ? error : new Violation('sound', `${name} fails with ${text}`, error));
   }
 }
 

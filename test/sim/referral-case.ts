@@ -1,6 +1,6 @@
 import type { Acceptance, Submission } from '../../core/contracts.ts';
 import type { ReferralName } from '../../core/ids.ts';
-import type { ReferralRow } from '../../core/ledger.ts';
+import type { ReferralRow, RouteRow } from '../../core/ledger.ts';
 import { mergeRoutes, type PlannedRoute, routingKey } from '../../core/routing.ts';
 import type { Routing } from '../../core/schema.ts';
 
@@ -33,10 +33,16 @@ export class ReferralCase {
   readonly promised = new Map<string, PlannedRoute>();
   /** What was put into agencies' queues: by agency, by version. */
   readonly sent = new Map<string, Map<number, Version>>();
-  readonly withdrawalSent = new Set<string>();
   withdrawal: 'none' | 'posted' | 'accepted' = 'none';
+  /** Agencies whose handler was told of the withdrawal. */
+  readonly told = new Set<string>();
   /** When an agency's statement that implies "opened" was first posted: by agency and version. */
   readonly openedAt = new Map<string, number>();
+  /** Those that the relay has taken in. */
+  readonly opened = new Set<string>();
+  /** How each route stood after the last write, by agency, and the keys of statements that were settled by then. */
+  readonly stood = new Map<string, Pick<RouteRow, 'status' | 'version'>>();
+  readonly settled = new Set<string>();
   /** Agencies to which the operator sent anew what they had opened, and those whose part the fallback was to have. */
   readonly sentAnew = new Set<string>();
   readonly handedOver = new Set<string>();

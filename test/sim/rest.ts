@@ -13,6 +13,8 @@ import type { World } from './world.ts';
 
 const FINE = { wire: 'fine', plan: CALM } as const;
 const PAGE = 1_000;
+/** Messages that a queue gives at once. */
+const BATCH = 10;
 
 /** Far more rounds than anything needs that makes progress; the news of withdrawals comes on top, see {@link newsOf}. */
 const MOST_ROUNDS = 120;
@@ -76,19 +78,23 @@ async function work(world: World, agencies: readonly SimulatedAgency[]): Promise
   for (const lane of LANES) while (deliver(world, lane, 10, CALM) > 0) await processes.settle();
   for (const agency of agencies) {
     for (const lane of LANES) {
+      if (countOf(world, agencyQueue(STAGE, agency.id, lane)) === 0) continue;
       do {
-        agency.poll(lane, 10, { ...FINE, own: CALM, reader: 'works' });
+        agency.poll(lane, BATCH, { ...FINE, own: CALM, reader: 'works' });
         await processes.settle();
-      } while (agency.received > 0);
+      } while (agency.received === BATCH);
     }
   }
   for (const hotline of world.hotlines) {
+    if (countOf(world, outcomesQueue(STAGE, hotline.id)) === 0) continue;
     do {
-      hotline.collect(10, 10, FINE);
+      hotline.collect(BATCH, BATCH, FINE);
       await processes.settle();
-    } while (hotline.received > 0);
+    } while (hotline.received === BATCH);
   }
 }
+
+const countOf = ({ queues }: World, queue: string): number => queues.bodies(queue).length;
 
 /** When there is something to do again but to remove what need not be kept; nothing if never. */
 function nextWork(world: World, absent: string | undefined): number | undefined {
@@ -107,7 +113,7 @@ function nextWork(world: World, absent: string | undefined): number | undefined 
       .flatMap((agency) => LANES.map((lane) => agencyQueue(STAGE, agency, lane))),
   ];
   const now = world.clock.now();
-  if (queues.some((queue) => world.queues.bodies(queue).length > 0)) times.push(now + HOUR);
+  if (queues.some((queue) => countOf(world, queue) > 0)) times.push(now + HOUR);
   if (world.hotlines.some(({ pending }) => pending.length > 0)) times.push(now + MINUTE);
   return times.length > 0 ? Math.min(...times) : undefined;
 }
@@ -147,7 +153,7 @@ function checkPromises(world: World, subject: ReferralCase, absent: string | und
     const held = agency.held.get(caseKey(subject.name));
     const promised = subject.promised.get(agency.id);
     const isHandedOver = subject.handedOver.has(agency.id);
-    if (isWithdrawn && held && !isHandedOver && !agency.told.has(caseKey(subject.name))) {
+    if (isWithdrawn && held && !isHandedOver && !subject.told.has(agency.id)) {
       fail('withdrawn', 'was not told of the withdrawal');
     }
     if (isBroken && held) fail('intact', 'opened what cannot be opened');

@@ -27,6 +27,11 @@ describe('a run of the simulation', () => {
     }
   });
 
+  it('takes code that does not work for an error, and for no broken promise', async () => {
+    const failure = await simulate(keyring, { seed: 11, steps: DEFAULT_STEPS, shrink: false, plant: 'broken' });
+    expect(failure).toMatchObject({ invariant: 'error', message: expect.stringContaining('TypeError') });
+  });
+
   it.each([
     ['accepted-stands', 'forgetful'],
     ['confidential', 'misdirecting'],

@@ -1,12 +1,13 @@
 import * as fc from 'fast-check';
 import { DAY } from '../../core/time.ts';
-import { ACTIONS } from './actions.ts';
+import { type Action, ACTIONS, type WeightedAction } from './actions.ts';
 import { mix } from './chance.ts';
 import { AGENCIES, type Keyring } from './partners.ts';
 import { OPERATOR_ACTIONS } from './operator.ts';
 import { PLANTED, type PlantedName } from './planted.ts';
+import { RACES } from './races.ts';
 import { comeToRest } from './rest.ts';
-import { type InvariantName, Violation } from './violation.ts';
+import { type InvariantName, isCrash, Violation } from './violation.ts';
 import { World } from './world.ts';
 
 export const DEFAULT_STEPS = 80;
@@ -37,10 +38,11 @@ export const seedOf = (seed: number, index: number): number => (index === 0 ? se
 
 /** What the operator chose, and who never comes back. */
 const setting = fc.record({
-  retention: fc.constantFrom(
-    { content: 30 * DAY, custody: 400 * DAY },
-    { content: DAY, custody: 31 * DAY },
-    { content: 20 * DAY, custody: 60 * DAY },
+  // The longest custody takes the most rounds to come to rest.
+  retention: fc.oneof(
+    { arbitrary: fc.constant({ content: 30 * DAY, custody: 400 * DAY }), weight: 1 },
+    { arbitrary: fc.constant({ content: DAY, custody: 31 * DAY }), weight: 3 },
+    { arbitrary: fc.constant({ content: 20 * DAY, custody: 60 * DAY }), weight: 3 },
   ),
   absent: fc.oneof(
     { arbitrary: fc.constant(undefined), weight: 4 },
@@ -48,16 +50,28 @@ const setting = fc.record({
   ),
 });
 
-/** Each as often as its weight says. */
+const anyOf = (actions: readonly WeightedAction[]): fc.Arbitrary<Action> => fc.oneof(...actions);
 const STEPS = [...ACTIONS, ...OPERATOR_ACTIONS];
-const anyStep = fc.oneof(...STEPS);
 
-export const STEP_NAMES = STEPS.map(({ name }) => name);
+const anyStep = fc.oneof(
+  { withCrossShrink: true },
+  { arbitrary: anyOf(STEPS), weight: 30 },
+  { arbitrary: anyOf(RACES), weight: 1 },
+);
+
+export const STEP_NAMES = [...STEPS, ...RACES].map(({ name }) => name);
 
 /** Runs in search of a shorter one, at most. */
 const MOST_TRIES = 2_000;
 
-const invariantOf = (error: unknown): Failure['invariant'] => (error instanceof Violation ? error.invariant : 'error');
+const invariantOf = (error: unknown): Failure['invariant'] =>
+  error instanceof Violation && !isCrash(error.cause) ? error.invariant : 'error';
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (invariantOf(error) !== 'error') return error.message;
+  return error.cause instanceof Error ? `${error.message}\n${error.cause.stack}` : `${error.stack}`;
+}
 
 /**
  * One run of up to `steps` steps, and what remains until nothing is left to do. A run that fails is shrunk.
@@ -91,12 +105,5 @@ export async function simulate(
   await fc.check(property, { seed, numRuns: 1, endOnFailure: !shrink });
   if (!failed) return undefined;
   const { error, trace } = failed;
-  const invariant = invariantOf(error);
-  const message = error instanceof Error ? error.message : String(error);
-  return {
-    seed,
-    invariant,
-    message: invariant === 'error' && error instanceof Error ? `${error.stack}` : message,
-    trace,
-  };
+  return { seed, invariant: invariantOf(error), message: describe(error), trace };
 }

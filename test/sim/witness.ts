@@ -88,6 +88,7 @@ export class Witness {
       this.fail('answered-once', `${agency} stated ${status} twice and got two answers`);
     }
     if (!first) this.answers.set(what, { ...answer, name: { hotline, id } });
+    if (status !== 'unreadable') this.open({ hotline, id }).opened.add(`${agency} v${version}`);
   }
 
   /** A message is put into an agency's queue, whether its sender hears of it or not. */
@@ -103,12 +104,20 @@ export class Witness {
     this.#count(`${agency} ${caseKey(message)} ${message.kind ?? `v${message.version}`}`);
     if (message.kind === 'withdrawn') {
       if (subject.withdrawal === 'none') this.fail('withdrawn', `${label}: a withdrawal that nobody made`);
-      subject.withdrawalSent.add(agency);
       return;
     }
     if (message.sealed !== variant.submission.sealed) this.fail('intact', `${label}: other bytes than were accepted`);
     if (message.agency !== agency) this.fail('confidential', `${label}: a message for ${message.agency}`);
     this.#holdVersion(label, subject, message);
+  }
+
+  /** An agency removes a message from its queue. */
+  removed(agency: string, message: AgencyMessage): void {
+    if (message.kind === 'withdrawn') return;
+    const subject = this.open(message);
+    const isOpened = subject.opened.has(`${agency} v${message.version}`);
+    if (isOpened || subject.withdrawal !== 'none') return;
+    this.fail('kept', `${agency} removes ${subject.label} v${message.version}, and the relay has no answer`);
   }
 
   /** A hotline received an item. */

@@ -1,0 +1,49 @@
+import type { ReferralName } from '../../core/ids.ts';
+import { caseKey } from './referral-case.ts';
+
+/** One run of an agency's client, in which it remembers what it has just done. */
+export interface Poll {
+  /** Whether it came to its end, and was not cut short. */
+  isOver: boolean;
+}
+
+interface HandOver {
+  poll: Poll;
+  /** `failed`: the handler did, or the memory could not be written. */
+  state: 'begun' | 'returned' | 'remembered' | 'failed';
+}
+
+/**
+ * What was really handed over to an agency's handler, whatever its client remembers. A version is handed over again only
+ * if the handler failed, or if the client was cut short or its memory failed before the memory was written.
+ */
+export class HandOvers {
+  readonly #cases = new Map<string, Map<number, HandOver>>();
+
+  /** @returns whether it may be handed over, for the first time or again */
+  begin(name: ReferralName, version: number, poll: Poll): boolean {
+    const versions = this.#versions(name);
+    const before = versions.get(version);
+    versions.set(version, { poll, state: 'begun' });
+    if (!before || before.state === 'failed') return true;
+    return before.state !== 'remembered' && before.poll !== poll && !before.poll.isOver;
+  }
+
+  end(name: ReferralName, version: number, state: 'returned' | 'failed'): void {
+    const handOver = this.#versions(name).get(version);
+    if (handOver) handOver.state = state;
+  }
+
+  /** Something was written into the memory, or could not be. */
+  write(name: ReferralName, state: 'remembered' | 'failed'): void {
+    for (const handOver of this.#versions(name).values()) {
+      if (handOver.state === 'returned') handOver.state = state;
+    }
+  }
+
+  #versions(name: ReferralName): Map<number, HandOver> {
+    const versions = this.#cases.get(caseKey(name)) ?? new Map<number, HandOver>();
+    this.#cases.set(caseKey(name), versions);
+    return versions;
+  }
+}

@@ -1,0 +1,181 @@
+import * as fc from 'fast-check';
+import { contentExpiry } from '../../core/ledger-rules.ts';
+import { LANES } from '../../core/names.ts';
+import type { Routing } from '../../core/schema.ts';
+import { fromTimestamp, SECOND } from '../../core/time.ts';
+import {
+  action,
+  address,
+  casesOf,
+  pick,
+  show,
+  somewhere,
+  type Subject,
+  type WeightedAction,
+  which,
+} from './actions.ts';
+import { deliver, runSweep } from './functions.ts';
+import type { Fate } from './hotline.ts';
+import { AGENCY_POINTS } from './plans.ts';
+import { CALM, type Plan } from './processes.ts';
+import type { Address } from './sealing.ts';
+import type { World } from './world.ts';
+
+/*
+ * Two at work on the same referral: one is held at a call, another does in full what it does, then the first goes on.
+ * Mishaps at random do this too, but seldom at the call that matters, and seldom while the right thing happens.
+ */
+
+type Deed = (world: World, about: Matter, plan: Plan) => Promise<void> | void;
+
+interface Matter extends Subject {
+  address: Address;
+  /** Where else it is to go. */
+  further: Routing;
+}
+
+const fine = (plan: Plan): Fate => ({ wire: 'fine', plan });
+
+const submit: Deed = (_, { hotline, subject }, plan) =>
+  hotline.journal.find(({ what }) => what === `submit ${subject.label}`)?.send(fine(plan));
+
+const submitOther: Deed = async (_, { hotline, subject, address }, plan) => {
+  const how = { id: subject.name.id, wrongly: false, oldKey: false };
+  (await hotline.prepare(address, how)).send(fine(plan));
+};
+
+const sendOn: Deed = (_, { hotline, subject, further }, plan) => hotline.sendOn(subject, further).send(fine(plan));
+
+const withdraw: Deed = (_, { hotline, subject }, plan) => hotline.withdraw(subject).send(fine(plan));
+
+const deliverSome: Deed = (world, _, plan) => LANES.forEach((lane) => deliver(world, lane, 10, plan));
+
+interface Contest {
+  /** What comes before, in full. */
+  before: readonly Deed[];
+  first: string;
+  deed: Deed;
+  /** The write, or the message, that it has decided on and is held before. */
+  at: string;
+  other: string;
+  otherDeed: Deed;
+}
+
+const against = (
+  held: Omit<Contest, 'at' | 'other' | 'otherDeed'>,
+  points: readonly string[],
+  others: Readonly<Record<string, Deed>>,
+): Contest[] =>
+  points.flatMap((at) => Object.entries(others).map(([other, otherDeed]) => ({ ...held, at, other, otherDeed })));
+
+const NEWS = { 'a withdrawal': withdraw, 'a sending on': sendOn, delivery: () => undefined };
+const POINTS = ['ledger.replace', 'queues.sendToAgency', 'ledger.create'];
+
+const CONTESTS: readonly Contest[] = [
+  ...against({ before: [], first: 'submission', deed: submit }, ['ledger.create'], {
+    'the same': submit,
+    another: submitOther,
+  }),
+  ...against({ before: [submit], first: 'delivery', deed: deliverSome }, POINTS, NEWS),
+  ...against(
+    { before: [submit, deliverSome, sendOn], first: 'delivery of what was sent on', deed: deliverSome },
+    POINTS,
+    NEWS,
+  ),
+  ...against({ before: [submit], first: 'sending on', deed: sendOn }, ['ledger.create'], NEWS),
+  ...against({ before: [submit], first: 'withdrawal', deed: withdraw }, ['ledger.create'], NEWS),
+];
+
+const race = action({
+  name: 'race:',
+  weight: 3,
+  parameters: fc.record({ contest: fc.constantFrom(...CONTESTS), hotline: fc.nat(1), address, further: somewhere }),
+  async act(world, { contest, hotline: index, address, further }) {
+    const hotline = pick(world.hotlines, index);
+    if (!hotline) return;
+    await hotline.prepare(address, { id: world.newId(hotline.skew), wrongly: false, oldKey: false });
+    const subject = hotline.cases.at(-1);
+    if (!subject) return;
+    const run = async (deed: Deed, plan = CALM): Promise<void> => {
+      await deed(world, { hotline, subject, address, further }, plan);
+      await world.processes.settle();
+    };
+    for (const deed of contest.before) await run(deed);
+    await run(contest.deed, holdAt(contest.at));
+    world.clock.advance(SECOND);
+    await run(contest.otherDeed);
+    await run(deliverSome);
+    await openAll(world);
+    world.processes.resume(world.processes.held - 1);
+  },
+  describe: ({ contest: { first, at, other }, hotline, address, further }) =>
+    `${first}, held at ${at}, against ${other}, by hotline ${hotline} to ${show(address.routing)}, ` +
+    `${address.urgency}, onward ${address.onward}, and then to ${show(further)}`,
+});
+
+/** A sending on at the very moment at which the content may go. */
+const lastMoment = action({
+  name: 'at the last moment, its hotline sends on',
+  weight: 2,
+  parameters: fc.record({ which, further: somewhere }),
+  isPossible: (world) => expiring(world).length > 0,
+  async act(world, { which: index, further }) {
+    const about = pick(expiring(world), index);
+    if (!about) return;
+    world.clock.advance(Math.max(about.at - world.clock.now(), 0));
+    world.processes.end('expired');
+    about.hotline.sendOn(about.subject, further).send(fine(holdAt('ledger.create')));
+    await world.processes.settle();
+    runSweep(world, 100, CALM);
+    await world.processes.settle();
+    world.processes.resume(world.processes.held - 1);
+  },
+  describe: ({ which: index, further }) => `${index} to ${show(further)}, held at ledger.create while sweep runs`,
+});
+
+/** Cases whose content only waits for its time to be over, and when sweep will look at them. */
+const expiring = (world: World): (Subject & { at: number })[] =>
+  casesOf(world).flatMap((about) => {
+    const record = world.ledger.record(about.subject.name);
+    const expiry = contentExpiry(record, world.retention.content);
+    if (expiry === undefined || !record.retention?.due || record.referral?.contentRemovedAt !== undefined) return [];
+    return [{ ...about, at: Math.max(expiry, fromTimestamp(record.retention.due.at)) }];
+  });
+
+/** Every agency that has just been sent something fails at the same point of its work. */
+const cutShort = action({
+  name: 'agencies are cut short',
+  weight: 4,
+  parameters: fc.record({
+    at: fc.constantFrom(...AGENCY_POINTS),
+    what: fc.constantFrom('crash-before' as const, 'crash-after' as const, 'lose-request' as const),
+    hotline: fc.nat(1),
+    address,
+  }),
+  async act(world, { at, what, hotline: index, address }) {
+    const hotline = pick(world.hotlines, index);
+    if (!hotline) return;
+    (await hotline.prepare(address, { id: world.newId(hotline.skew), wrongly: false, oldKey: false })).send(fine(CALM));
+    await world.processes.settle();
+    LANES.forEach((lane) => deliver(world, lane, 10, CALM));
+    await world.processes.settle();
+    await openAll(world, { ...CALM, mishaps: [{ at, nth: 0, what, lasting: false }] });
+  },
+  describe: ({ at, what, hotline, address }) => `by ${what} at ${at}, hotline ${hotline} to ${show(address.routing)}`,
+});
+
+async function openAll(world: World, own: Plan = CALM): Promise<void> {
+  for (const lane of LANES) {
+    for (const agency of world.agencies) {
+      if (!agency.isPolling) agency.poll(lane, 10, { ...fine(CALM), own, reader: 'works' });
+    }
+    await world.processes.settle();
+  }
+}
+
+const holdAt = (point: string): Plan => ({
+  ...CALM,
+  mishaps: [{ at: point, nth: 0, what: 'hold', lasting: false }],
+});
+
+export const RACES: readonly WeightedAction[] = [race, lastMoment, cutShort];

@@ -18,6 +18,7 @@ import { deliver, runSweep } from './functions.ts';
 import type { Fate } from './hotline.ts';
 import { AGENCY_POINTS } from './plans.ts';
 import { CALM, type Plan } from './processes.ts';
+import { caseKey, type ReferralCase } from './referral-case.ts';
 import type { Address } from './sealing.ts';
 import type { World } from './world.ts';
 
@@ -153,16 +154,40 @@ const cutShort = action({
     address,
   }),
   async act(world, { at, what, hotline: index, address }) {
-    const hotline = pick(world.hotlines, index);
-    if (!hotline) return;
-    (await hotline.prepare(address, { id: world.newId(hotline.skew), wrongly: false, oldKey: false })).send(fine(CALM));
-    await world.processes.settle();
-    LANES.forEach((lane) => deliver(world, lane, 10, CALM));
-    await world.processes.settle();
+    await referOne(world, index, address);
     await openAll(world, { ...CALM, mishaps: [{ at, nth: 0, what, lasting: false }] });
   },
   describe: ({ at, what, hotline, address }) => `by ${what} at ${at}, hotline ${hotline} to ${show(address.routing)}`,
 });
+
+/** Whoever opened it sends it on, whether it may or not. */
+const allSendOn = action({
+  name: 'all that opened it send it on',
+  weight: 2,
+  parameters: fc.record({ hotline: fc.nat(1), address, further: somewhere }),
+  async act(world, { hotline: index, address, further }) {
+    const subject = await referOne(world, index, address);
+    await openAll(world);
+    for (const agency of world.agencies) {
+      const held = subject && agency.held.get(caseKey(subject.name));
+      if (held) agency.sendOn(held, further, fine(CALM));
+    }
+  },
+  describe: ({ hotline, address, further }) =>
+    `hotline ${hotline} to ${show(address.routing)}, onward ${address.onward}, then to ${show(further)}`,
+});
+
+/** A referral, as far as the queues of its agencies. */
+async function referOne(world: World, index: number, address: Address): Promise<ReferralCase | undefined> {
+  const hotline = pick(world.hotlines, index);
+  if (!hotline) return undefined;
+  const submission = await hotline.prepare(address, { id: world.newId(hotline.skew), wrongly: false, oldKey: false });
+  submission.send(fine(CALM));
+  await world.processes.settle();
+  LANES.forEach((lane) => deliver(world, lane, 10, CALM));
+  await world.processes.settle();
+  return hotline.cases.at(-1);
+}
 
 async function openAll(world: World, own: Plan = CALM): Promise<void> {
   for (const lane of LANES) {
@@ -178,4 +203,4 @@ const holdAt = (point: string): Plan => ({
   mishaps: [{ at: point, nth: 0, what: 'hold', lasting: false }],
 });
 
-export const RACES: readonly WeightedAction[] = [race, lastMoment, cutShort];
+export const RACES: readonly WeightedAction[] = [race, lastMoment, cutShort, allSendOn];

@@ -182,9 +182,9 @@ export class SimulatedAgency {
   #directory(invocation: Invocation): PartnerDirectory {
     const { partners } = this.#world;
     return {
-      findKey: (partner, kid) => invocation.call('directory.find', () => partners.registry.findKey(partner, kid)),
+      findKey: (partner, kid) => invocation.call('directory.find', () => partners.directory.findKey(partner, kid)),
       mayForward: (partner) =>
-        invocation.call('directory.find', () => partners.registry.agencies.get(partner)?.forwards ?? false),
+        invocation.call('directory.find', () => partners.directory.agencies.get(partner)?.forwards ?? false),
     };
   }
 

@@ -1,3 +1,4 @@
+import type { SeenReferral } from '../../client/seen.ts';
 import type { ReferralName } from '../../core/ids.ts';
 import { caseKey } from './referral-case.ts';
 
@@ -34,10 +35,12 @@ export class HandOvers {
     if (handOver) handOver.state = state;
   }
 
-  /** Something was written into the memory, or could not be. */
-  write(name: ReferralName, state: 'remembered' | 'failed'): void {
-    for (const handOver of this.#versions(name).values()) {
-      if (handOver.state === 'returned') handOver.state = state;
+  /** What the client has handled was written into its memory, or could not be. */
+  write(seen: SeenReferral, state: 'remembered' | 'failed'): void {
+    const versions = this.#versions(seen);
+    for (const { version } of seen.handled) {
+      const handOver = versions.get(version);
+      if (handOver?.state === 'returned') handOver.state = state;
     }
   }
 

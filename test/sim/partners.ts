@@ -57,6 +57,8 @@ const ROLLOUT = 10 * MINUTE;
 interface Standing {
   kind: 'hotline' | 'agency';
   isRegistered: boolean;
+  /** Its keys stay with those who verify: a registered key is never removed (protocol, "Parties"). */
+  wasRegistered: boolean;
   /** How many of its signing keys have come into use. */
   signing: number;
   signingRetiredAt: Timestamp[];
@@ -74,6 +76,7 @@ export class Partners {
   readonly #standings = new Map<string, Standing>();
   readonly #everUnserved = new Set<string>();
   #before: Registry | undefined;
+  #directory: Registry | undefined;
   #changedAt = 0;
 
   constructor(clock: Clock, keyring: Keyring) {
@@ -82,7 +85,13 @@ export class Partners {
     this.keys = keysOf(keyring);
     for (const id of HOTLINES) this.#join(id, 'hotline', true);
     for (const [id, { late }] of Object.entries(AGENCIES)) this.#join(id, 'agency', !late);
-    this.registry = this.#load();
+    this.registry = this.#loadRegistry();
+  }
+
+  /** What partners verify with: everybody who is registered, or was. */
+  get directory(): Registry {
+    this.#directory ??= this.#load(({ wasRegistered }) => wasRegistered);
+    return this.#directory;
   }
 
   /** The registry as a process has it that `behind` or not. */
@@ -101,7 +110,9 @@ export class Partners {
   }
 
   register(agency: string, isRegistered: boolean): void {
-    this.#of(agency).isRegistered = isRegistered;
+    const standing = this.#of(agency);
+    standing.isRegistered = isRegistered;
+    standing.wasRegistered ||= isRegistered;
     this.#change();
   }
 
@@ -171,7 +182,14 @@ export class Partners {
 
   #join(id: string, kind: Standing['kind'], isRegistered: boolean): void {
     const first = { generation: 1 };
-    this.#standings.set(id, { kind, isRegistered, signing: 1, signingRetiredAt: [], kmsKeys: [first] });
+    this.#standings.set(id, {
+      kind,
+      isRegistered,
+      wasRegistered: isRegistered,
+      signing: 1,
+      signingRetiredAt: [],
+      kmsKeys: [first],
+    });
     const [intakeKey] = this.#keyring.intake[id] ?? [];
     if (kind === 'hotline' && intakeKey) this.keys.createIntakeKey(id, first, intakeKey);
     if (kind === 'agency') this.keys.createAgencyKey(id, first);
@@ -180,16 +198,21 @@ export class Partners {
   #change(): void {
     this.#before = this.registry;
     this.#changedAt = this.#clock.now();
-    this.registry = this.#load();
+    this.#directory = undefined;
+    this.registry = this.#loadRegistry();
   }
 
-  #load(): Registry {
-    const files = [...this.#standings]
-      .filter(([, { isRegistered }]) => isRegistered)
-      .map(([id, standing]) => ({ name: `${id}.json`, text: JSON.stringify(this.#toFile(id, standing)) }));
-    const registry = loadCached(files);
+  #loadRegistry(): Registry {
+    const registry = this.#load(({ isRegistered }) => isRegistered);
     for (const country of COUNTRIES) if (registry.agenciesFor(country).length === 0) this.#everUnserved.add(country);
     return registry;
+  }
+
+  #load(isIn: (standing: Standing) => boolean): Registry {
+    const files = [...this.#standings]
+      .filter(([, standing]) => isIn(standing))
+      .map(([id, standing]) => ({ name: `${id}.json`, text: JSON.stringify(this.#toFile(id, standing)) }));
+    return loadCached(files);
   }
 
   #toFile(id: string, { kind, signing, signingRetiredAt, kmsKeys }: Standing): object {

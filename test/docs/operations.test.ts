@@ -8,6 +8,7 @@ import { DEFAULT_RETENTION } from '../../core/limits.ts';
 import { FUNCTIONS } from '../../core/names.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
+import { WATCHED_CALLS } from '../../lib/key-watch.ts';
 import { LOOK, RECEIVE } from '../../lib/queue-policies.ts';
 import { serviceControlPolicy } from '../../lib/service-control-policy.ts';
 import { readSettings } from '../../lib/stage-settings.ts';
@@ -78,6 +79,14 @@ describe('The message of a key change', () => {
     expect(text).toContain('Key change: <detail-eventName>');
     expect(text).toContain('Runbook: docs/operations/suspected-leak.md#key-changes');
     expect(anchorsOf('suspected-leak.md')).toContain('key-changes');
+  });
+
+  it('comes for nothing that the page does not look up, and roles and trail are looked up with keys', () => {
+    const [, asked = ''] =
+      /^for name in (.+); do$/m.exec(sectionOf('suspected-leak.md', '3-see-who-changed-what')) ?? [];
+    const roles = ['AttachRolePolicy', 'PutRolePolicy', 'UpdateAssumeRolePolicy'];
+    const trail = ['DeleteTrail', 'PutEventSelectors', 'StopLogging', 'UpdateTrail'];
+    expect(asked.split(' ')).toEqual(expect.arrayContaining([...WATCHED_CALLS, ...roles, ...trail]));
   });
 });
 

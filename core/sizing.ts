@@ -1,5 +1,6 @@
 import { RECEIPT_SECONDS } from './limits.ts';
 import type { FunctionName } from './names.ts';
+import { DAY, SECOND } from './time.ts';
 
 /* What functions and queues are given, in the cloud, on the local relay and in the simulation. */
 
@@ -38,7 +39,7 @@ export const QUEUE_TRAITS = {
 } as const satisfies Record<string, QueueTraits>;
 
 /** Of every queue: SQS keeps a message no longer. Seconds. */
-export const MESSAGE_RETENTION = 14 * 24 * 3600;
+export const MESSAGE_RETENTION = (14 * DAY) / SECOND;
 
 /** Bytes. A sealed referral of the largest size, with its envelope, has some 382 KB; SQS takes 1 MiB, but not by itself. */
 export const LARGEST_MESSAGE = 1024 * 1024;

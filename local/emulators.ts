@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { EmulatorData, EmulatorMessage } from './emulators/worker.ts';
+import { YOUNG_GENERATION } from './functions.ts';
 import { RELAY_ACCOUNT } from './principals.ts';
 
 export interface Emulators {
@@ -26,7 +27,7 @@ export function startEmulators({ region, dataDir, onCrash }: EmulatorOptions): P
     workerData: { region, dataDir } satisfies EmulatorData,
     env: { AWS_REGION: region, AWS_ACCOUNT_ID: RELAY_ACCOUNT },
     execArgv: [],
-    resourceLimits: { maxYoungGenerationSizeMb: 16 },
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
     stdout: true,
     stderr: true,
   });

@@ -11,8 +11,8 @@ import type { FunctionData, FunctionReply, FunctionRequest } from './functions/w
  * starts more environments; an invocation that times out is given up, not stopped.
  */
 
-/** MB for young objects. V8's own choice would have each thread take its time until it gives memory back. */
-const YOUNG = 16;
+/** MB for young objects of a thread. V8's own choice would have each take its time until it gives memory back. */
+export const YOUNG_GENERATION = 16;
 
 /** Payload of a synchronous invocation, event or answer: 6 MB (AWS, "Lambda quotas"). */
 export const PAYLOAD_BYTES = 6 * 1024 * 1024;
@@ -148,7 +148,10 @@ class FunctionThread {
       } satisfies FunctionData,
       env: environment(this.#name),
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: FUNCTION_SIZES[this.#name].memory, maxYoungGenerationSizeMb: YOUNG },
+      resourceLimits: {
+        maxOldGenerationSizeMb: FUNCTION_SIZES[this.#name].memory,
+        maxYoungGenerationSizeMb: YOUNG_GENERATION,
+      },
       stdout: true,
       stderr: true,
     });

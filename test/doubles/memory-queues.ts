@@ -1,13 +1,12 @@
 import { RECEIPT_SECONDS } from '../../core/limits.ts';
 import { agencyQueue, dispatchQueue, outcomesQueue } from '../../core/names.ts';
 import type { Clock, Queues, Randomness } from '../../core/ports.ts';
-import { DAY, SECOND } from '../../core/time.ts';
+import { LARGEST_MESSAGE, MESSAGE_RETENTION } from '../../core/sizing.ts';
+import { SECOND } from '../../core/time.ts';
 import { readInbox } from '../../lambda/messages.ts';
 import { type Invocation, ServiceError } from './faults.ts';
 
-/** SQS, "Message quotas". */
-const MESSAGE_BYTES = 1024 * 1024;
-const RETENTION = 14 * DAY;
+const RETENTION = MESSAGE_RETENTION * SECOND;
 const BATCH = 10;
 
 export interface QueueSettings {
@@ -116,7 +115,7 @@ export class MemoryQueues {
   send(queue: string, body: string, group?: string): void {
     const { messages } = this.#find(queue);
     if (body === '') throw new ServiceError('MissingParameter');
-    if (Buffer.byteLength(body) > MESSAGE_BYTES) throw new ServiceError('InvalidParameterValue');
+    if (Buffer.byteLength(body) > LARGEST_MESSAGE) throw new ServiceError('InvalidParameterValue');
     const now = this.#now();
     messages.add({ body, group, sentAt: now, visibleAt: now, receives: 0, handle: undefined });
   }

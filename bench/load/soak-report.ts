@@ -24,10 +24,10 @@ export interface SoakReport {
   open: Partial<Record<Lane, Percentiles>>;
   /** Milliseconds by which the driver itself was late. */
   lateness: Percentiles | undefined;
-  /** Milliseconds of processor time for each referral. */
-  cpu: { relay: number; driver: number };
-  /** Factor by which the relay's memory grew between the second and the last quarter of the load. */
-  growth: number;
+  /** Milliseconds of processor time for each referral. Absent with faults: the relay's process is killed meanwhile. */
+  cpu?: { relay: number; driver: number };
+  /** Factor by which the relay's memory grew between the second and the last quarter of the load. Absent with faults. */
+  growth?: number;
   restAfter: number | null;
   verdict: Verdict;
   samples: SoakRun['samples'];
@@ -78,8 +78,10 @@ export function createReport(run: SoakRun, options: SoakLoad, ceiling?: Ceiling)
     accept: lanes(accepted.map(({ id, took }) => ({ id, value: took }))),
     open: lanes(opened.map(({ id, waited }) => ({ id, value: waited }))),
     lateness: percentilesOf(run.lateness),
-    cpu: { relay: (run.cpu.relay * 1000) / referrals, driver: (run.cpu.driver * 1000) / referrals },
-    growth: growthOf(samples.filter(({ at }) => at <= seconds).map(({ relayMemory }) => relayMemory)),
+    ...(!options.faults && {
+      cpu: { relay: (run.cpu.relay * 1000) / referrals, driver: (run.cpu.driver * 1000) / referrals },
+      growth: growthOf(samples.filter(({ at }) => at <= seconds).map(({ relayMemory }) => relayMemory)),
+    }),
     restAfter: run.restAfter ?? null,
     verdict,
     samples,
@@ -140,9 +142,19 @@ const figures = (of: Percentiles | undefined): string =>
     ? `p50 ${Math.round(of.p50)}, p90 ${Math.round(of.p90)}, p99 ${Math.round(of.p99)}, max ${Math.round(of.max)} ms (${of.count})`
     : 'none';
 
+const KILLED = 'not measured: with faults the relay is killed meanwhile';
+
+function describeCpu({ cpu, ceiling }: SoakReport): string {
+  if (!cpu) return KILLED;
+  const own = `${cpu.relay.toFixed(1)} ms a referral in the relay and its cloud, ${cpu.driver.toFixed(1)} ms in all partners`;
+  if (!ceiling) return own;
+  const share = Math.round((100 * ceiling.cpu) / (cpu.relay + cpu.driver));
+  return `${own}; the SDK calls alone cost ${ceiling.cpu.toFixed(1)} ms, which is ${share} %`;
+}
+
 /** The report for a person. */
 export function describeReport(report: SoakReport): string {
-  const { options, machine, ceiling, verdict, cpu } = report;
+  const { options, machine, ceiling, verdict } = report;
   const share = (rate: number): string =>
     ceiling ? ` (${Math.round((100 * rate) / ceiling.rate)} % of the ceiling)` : '';
   const { immediate, high } = options.shares;
@@ -157,8 +169,8 @@ accept      urgent ${figures(report.accept.urgent)}
 to opened   urgent ${figures(report.open.urgent)}
             routine ${figures(report.open.routine)}
 driver      late by ${figures(report.lateness)}
-processor   ${cpu.relay.toFixed(1)} ms a referral in the relay and its cloud, ${cpu.driver.toFixed(1)} ms in all partners${ceiling ? `; the SDK calls alone cost ${ceiling.cpu.toFixed(1)} ms, which is ${Math.round((100 * ceiling.cpu) / (cpu.relay + cpu.driver))} %` : ''}
-memory      of the relay: grew by a factor of ${report.growth.toFixed(2)} between the second and the last quarter
+processor   ${describeCpu(report)}
+memory      ${report.growth === undefined ? KILLED : `of the relay: grew by a factor of ${report.growth.toFixed(2)} between the second and the last quarter`}
 at rest     ${report.restAfter === null ? 'never' : `${report.restAfter.toFixed(0)} s after the last submission`}
 retries     ${verdict.retries}, duplicates suppressed ${verdict.suppressed}
 lost        ${verdict.lost.length}

@@ -8,6 +8,7 @@ import {
   sign,
   subtle,
   verify,
+  type webcrypto,
 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { p256 } from '@noble/curves/nist.js';
@@ -81,20 +82,32 @@ export const oaepCapacity = (pair: KeyPair, algorithm: OaepAlgorithm): number =>
   (pair.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8 - ENCRYPTION_ALGORITHMS[algorithm].overhead;
 
 export async function encryptOaep(pair: KeyPair, algorithm: OaepAlgorithm, plaintext: Uint8Array): Promise<Buffer> {
-  const { hash } = ENCRYPTION_ALGORITHMS[algorithm];
-  const key = pair.publicKey.toCryptoKey({ name: 'RSA-OAEP', hash }, false, ['encrypt']);
+  const key = oaepKey(pair.publicKey, algorithm, 'encrypt');
   return Buffer.from(await subtle.encrypt('RSA-OAEP', key, Uint8Array.from(plaintext)));
 }
 
 /** Every failure is one and the same `InvalidCiphertextException`: wrong key, length, hash or padding. */
 export async function decryptOaep(pair: KeyPair, algorithm: OaepAlgorithm, ciphertext: Uint8Array): Promise<Buffer> {
-  const { hash } = ENCRYPTION_ALGORITHMS[algorithm];
-  const key = pair.privateKey.toCryptoKey({ name: 'RSA-OAEP', hash }, false, ['decrypt']);
+  const key = oaepKey(pair.privateKey, algorithm, 'decrypt');
   try {
     return Buffer.from(await subtle.decrypt('RSA-OAEP', key, Uint8Array.from(ciphertext)));
   } catch {
     throw new KmsError('InvalidCiphertextException', 'The ciphertext cannot be decrypted with this key and algorithm.');
   }
+}
+
+const oaepKeys = new WeakMap<KeyObject, Map<OaepAlgorithm, webcrypto.CryptoKey>>();
+
+/** Made once for each key and algorithm: making one of RSA_4096 takes as long as decrypting with it. */
+function oaepKey(key: KeyObject, algorithm: OaepAlgorithm, usage: 'encrypt' | 'decrypt'): webcrypto.CryptoKey {
+  const made = oaepKeys.get(key) ?? new Map<OaepAlgorithm, webcrypto.CryptoKey>();
+  oaepKeys.set(key, made);
+  const known = made.get(algorithm);
+  if (known) return known;
+  const { hash } = ENCRYPTION_ALGORITHMS[algorithm];
+  const cryptoKey = key.toCryptoKey({ name: 'RSA-OAEP', hash }, false, [usage]);
+  made.set(algorithm, cryptoKey);
+  return cryptoKey;
 }
 
 export type MessageType = 'RAW' | 'DIGEST';

@@ -8,7 +8,8 @@ import type { FunctionData, FunctionReply, FunctionRequest } from './functions/w
 /*
  * The Lambda service: each function is a thread with an environment of its own, and so with credentials of its own. It
  * gets its events and gives its answers as JSON. Not like AWS: one thread serves many invocations at once, where Lambda
- * starts more environments; an invocation that times out is given up, not stopped.
+ * starts more environments; an invocation that times out is given up, not stopped. What a function cannot take at once is
+ * refused, as Lambda does at a limit of concurrency, and not left to wait until nobody does any more.
  */
 
 /** MB for young objects of a thread. V8's own choice would have each take its time until it gives memory back. */
@@ -17,7 +18,13 @@ export const YOUNG_GENERATION = 16;
 /** Payload of a synchronous invocation, event or answer: 6 MB (AWS, "Lambda quotas"). */
 export const PAYLOAD_BYTES = 6 * 1024 * 1024;
 
-/** The function threw, ended, could not start or took too long; `type` is the name of what it threw. */
+/** Invocations of one function at once, where `core/sizing.ts` does not reserve fewer: two cores answer them in seconds. */
+const CONCURRENCY = 50;
+
+/** What Lambda calls the refusal of an invocation beyond the concurrency (AWS, "Lambda API Reference", Invoke). */
+export const THROTTLED = 'TooManyRequestsException';
+
+/** The function threw, ended, could not start, took too long or has no room; `type` is the name of what it threw. */
 export class FunctionError extends Error {
   readonly type: string;
 
@@ -104,6 +111,8 @@ class FunctionThread {
       throw this.#error('RequestTooLargeException', `the event has more than ${PAYLOAD_BYTES} bytes`);
     }
     const { worker, pending } = await this.#run();
+    const { reserved = CONCURRENCY } = FUNCTION_SIZES[this.#name];
+    if (pending.size >= reserved) throw this.#error(THROTTLED, `${reserved} invocations are under way`);
     const seconds = FUNCTION_SIZES[this.#name].timeout;
     const id = randomUUID();
     return new Promise((resolve, reject) => {

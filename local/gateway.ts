@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FunctionName } from '../core/names.ts';
-import { PAYLOAD_BYTES } from './functions.ts';
+import { FunctionError, PAYLOAD_BYTES, THROTTLED } from './functions.ts';
 import { type Answer, message, toAnswer } from './gateway/answer.ts';
 import { toInvocation } from './gateway/event.ts';
 
 /*
  * The HTTP API: requests on 127.0.0.1 become events of the functions, as API Gateway makes them, and their answers
- * become responses. Limits and refusals are API Gateway's (AWS, "Quotas for HTTP APIs"); throttling is not emulated.
+ * become responses. Limits and refusals are API Gateway's (AWS, "Quotas for HTTP APIs"); its own throttling is not emulated.
  */
 
 export interface Gateway {
@@ -126,8 +126,8 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
 }
 
 /**
- * Assumed: an event beyond Lambda's payload limit is answered like a body beyond the gateway's. A function that takes
- * too long is 503 in an HTTP API (anomalyco/sst#2232), not the 504 of a REST API.
+ * Assumed: an event beyond Lambda's payload limit is answered like a body beyond the gateway's, and an invocation that
+ * Lambda throttles like a function that takes too long: 503 in an HTTP API (anomalyco/sst#2232), not the 504 of a REST API.
  */
 async function run(
   { function: name, event }: { function: FunctionName; event: object },
@@ -135,13 +135,14 @@ async function run(
 ): Promise<Answer> {
   if (Buffer.byteLength(JSON.stringify(event)) > PAYLOAD_BYTES) return message(413, 'Request Entity Too Large');
   let timer: NodeJS.Timeout | undefined;
+  const unavailable = message(503, 'Service Unavailable');
   const late = new Promise<Answer>((resolve) => {
-    timer = setTimeout(resolve, timeout, message(503, 'Service Unavailable'));
+    timer = setTimeout(resolve, timeout, unavailable);
   });
   const failure = message(500, 'Internal Server Error');
   const answer = invoke(name, event).then(
     (result) => toAnswer(result) ?? failure,
-    () => failure,
+    (error: unknown) => (error instanceof FunctionError && error.type === THROTTLED ? unavailable : failure),
   );
   try {
     return await Promise.race([answer, late]);

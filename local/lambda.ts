@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FUNCTIONS, type FunctionName, functionName, LIVE_ALIAS } from '../core/names.ts';
-import { FunctionError, PAYLOAD_BYTES } from './functions.ts';
+import { FunctionError, PAYLOAD_BYTES, THROTTLED } from './functions.ts';
 
 /*
  * The one call of the Lambda API that the operator makes: Invoke, and wait for the answer (AWS, "Lambda API Reference",
@@ -60,6 +60,7 @@ async function answer(
     reply(response, 200, await invoke(wanted, event));
   } catch (error) {
     if (!(error instanceof FunctionError)) throw error;
+    if (error.type === THROTTLED) return refuse(response, 429, THROTTLED, error.message);
     response.setHeader('X-Amz-Function-Error', 'Unhandled');
     reply(response, 200, { errorType: error.type, errorMessage: error.message });
   }

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { InvokeCommand, LambdaClient, TooManyRequestsException } from '@aws-sdk/client-lambda';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import * as z from 'zod';
@@ -21,7 +21,7 @@ export interface Cloud extends Pick<Target, 'stage' | 'region' | 'registry' | 'l
   suspensions: Suspensions;
   audit: AuditLog;
   sqs: SQSClient;
-  /** Runs the deployed sweep once, to its end. @throws {CommandError} if it failed */
+  /** Runs the deployed sweep once, to its end. @throws {CommandError} if it failed, or `sweep-busy` while one is running */
   sweep: () => Promise<SweepReport>;
   close: () => void;
 }
@@ -50,6 +50,21 @@ export async function connect(target: Target, telemetry: Telemetry): Promise<Clo
     maxAttempts: 1,
     requestHandler: { connectionTimeout: 1000, requestTimeout: SWEEP_TIMEOUT, throwOnRequestTimeout: true },
   });
+  /** Sweep is never run twice at once. */
+  async function invokeSweep() {
+    try {
+      return await lambda.send(
+        new InvokeCommand({ FunctionName: functionName(stage, 'sweep'), Qualifier: LIVE_ALIAS }),
+      );
+    } catch (error) {
+      if (!(error instanceof TooManyRequestsException)) throw error;
+      throw new CommandError(
+        EXIT.unavailable,
+        'sweep-busy',
+        'Sweep is running already, as it does every minute: nothing needs to be done, or try again in a moment.',
+      );
+    }
+  }
   return {
     stage,
     region,
@@ -61,9 +76,7 @@ export async function connect(target: Target, telemetry: Telemetry): Promise<Clo
     audit: createAuditLog({ client, table }),
     sqs,
     async sweep() {
-      const { FunctionError, Payload } = await lambda.send(
-        new InvokeCommand({ FunctionName: functionName(stage, 'sweep'), Qualifier: LIVE_ALIAS }),
-      );
+      const { FunctionError, Payload } = await invokeSweep();
       if (FunctionError !== undefined) {
         throw new CommandError(EXIT.unexpected, 'sweep-failed', 'Sweep failed: look at the log of the function.');
       }

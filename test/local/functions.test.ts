@@ -66,7 +66,7 @@ describe('a function', () => {
   });
 
   it('serves many invocations at once, each with its own answer', async () => {
-    const numbers = Array.from({ length: 100 }, (_, number) => number);
+    const numbers = Array.from({ length: 50 }, (_, number) => number);
     const answers = await Promise.all(numbers.map((number) => functions.invoke('query', { number })));
     expect(answers).toMatchObject(numbers.map((number) => ({ event: { number } })));
   });
@@ -93,6 +93,17 @@ describe('a failure', () => {
 
   it('of something that is no error keeps to itself what it was', async () => {
     expect((await failure('answer', { do: 'throw text' })).message).not.toContain('text');
+  });
+
+  it.each([
+    ['submit', 50],
+    ['sweep', 1],
+  ] as const)('is an invocation of %s beyond %i at once, until one has ended', async (name, most) => {
+    const held = Array.from({ length: most }, () => failure(name, { do: 'hang' }));
+    expect((await failure(name, {})).type).toBe('TooManyRequestsException');
+    await functions.crash(name);
+    await Promise.all(held);
+    expect(await functions.invoke(name, { number: 1 })).toMatchObject({ event: { number: 1 } });
   });
 
   it('is an event beyond the payload limit', async () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FunctionError, THROTTLED } from '../../local/functions.ts';
 import { type Gateway, startGateway } from '../../local/gateway.ts';
 
 let gateway: Gateway;
@@ -259,6 +260,14 @@ describe('the answer', () => {
     const response = await get();
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({ message: 'Internal Server Error' });
+  });
+
+  it('is 503 where the function has no room', async () => {
+    respond = () => {
+      throw new FunctionError('query', THROTTLED, '50 invocations are under way');
+    };
+    const response = await get();
+    expect([response.status, await response.json()]).toEqual([503, { message: 'Service Unavailable' }]);
   });
 
   it('is 503 where the function takes too long', async () => {

@@ -1,6 +1,6 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FunctionError, PAYLOAD_BYTES } from '../../local/functions.ts';
+import { FunctionError, PAYLOAD_BYTES, THROTTLED } from '../../local/functions.ts';
 import { type LambdaApi, startLambdaApi } from '../../local/lambda.ts';
 
 let api: LambdaApi;
@@ -13,6 +13,7 @@ beforeAll(async () => {
     async invoke(name, event) {
       invoked.push({ name, event });
       if (name === 'deliver') throw new FunctionError('deliver', 'TypeError', 'x is not a function');
+      if (name === 'submit') throw new FunctionError('submit', THROTTLED, '50 invocations are under way');
       return { rows: 3 };
     },
   });
@@ -40,6 +41,13 @@ describe('the Lambda API', () => {
     const { StatusCode, Payload, FunctionError: failure } = await invoke('referral-relay-test-deliver');
     expect([StatusCode, failure]).toEqual([200, 'Unhandled']);
     expect(JSON.parse(Payload?.transformToString() ?? '')).toMatchObject({ errorType: 'TypeError' });
+  });
+
+  it('refuses what the function has no room for', async () => {
+    await expect(invoke('referral-relay-test-submit')).rejects.toMatchObject({
+      name: 'TooManyRequestsException',
+      $metadata: { httpStatusCode: 429 },
+    });
   });
 
   it.each([

@@ -10,6 +10,8 @@ import { createTransport } from '../../client/transport.ts';
 import { agencyQueue, dispatchQueue, ledgerTable } from '../../core/names.ts';
 import { confirmKeys } from '../../local/confirm-keys.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
+import { FunctionError, THROTTLED } from '../../local/functions.ts';
+import { startLambdaApi } from '../../local/lambda.ts';
 import type { OperatorFile } from '../../local/operator-file.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
 import { awsOf, draft, makeRegistry, ops, removeFolder, until, writePartner } from './operator.ts';
@@ -75,6 +77,16 @@ async function letDie(agency: string, lane: 'urgent' | 'routine'): Promise<void>
 async function open(agency: string, id: string): Promise<void> {
   const atWork = await callAgency(relay, agency);
   while (!atWork.opened.has(id)) await atWork.work();
+}
+
+/** A folder for the operator's command in which some of the relay's services are elsewhere. */
+async function besides(elsewhere: Partial<OperatorFile['endpoints']>): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'referral-relay-operator-'));
+  const file = JSON.parse(await readFile(join(relay.dataDir, 'operator.json'), 'utf8')) as OperatorFile;
+  const endpoints = { ...file.endpoints, ...elsewhere };
+  const registry = join(relay.dataDir, 'registry');
+  await writeFile(join(dataDir, 'operator.json'), JSON.stringify({ ...file, registry, endpoints }));
+  return dataDir;
 }
 
 /** How often sweep has run to its end. */
@@ -358,6 +370,18 @@ describe('sweep', () => {
     const { exit, result } = await run('sweep', '--json');
     expect([exit, result]).toEqual([0, { sweep: { rows: expect.any(Number) as number, failures: 0, complete: true } }]);
   });
+
+  it('is left to a run that is under way', async () => {
+    const busy = await startLambdaApi({
+      stage: relay.stage,
+      invoke: () => Promise.reject(new FunctionError('sweep', THROTTLED, '1 invocations are under way')),
+    });
+    const dataDir = await besides({ lambda: busy.endpoint });
+    const { exit, text } = await ops({ dataDir }, 'sweep');
+    expect([exit, text]).toEqual([4, expect.stringContaining('Sweep is running already')]);
+    await busy.close();
+    await removeFolder(dataDir);
+  });
 });
 
 describe('verify', () => {
@@ -415,11 +439,7 @@ describe('the audit', () => {
   });
 
   it('stands before the deed: what cannot be noted is not done', async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'referral-relay-operator-'));
-    const file = JSON.parse(await readFile(join(relay.dataDir, 'operator.json'), 'utf8')) as OperatorFile;
-    const endpoints = { ...file.endpoints, dynamodb: 'http://127.0.0.1:9' };
-    const registry = join(relay.dataDir, 'registry');
-    await writeFile(join(dataDir, 'operator.json'), JSON.stringify({ ...file, registry, endpoints }));
+    const dataDir = await besides({ dynamodb: 'http://127.0.0.1:9' });
     const before = swept();
     const { exit, text } = await ops({ dataDir }, 'sweep');
     expect([exit, text]).toEqual([4, expect.stringContaining('Nothing answers for the relay on this machine')]);

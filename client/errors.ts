@@ -66,6 +66,11 @@ export class RelayProblem extends Error {
     this.members = problem.members ?? {};
     this.retryAfter = problem.retryAfter;
   }
+
+  /** Whether the same call may succeed later without anybody doing anything (RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4). */
+  get transient(): boolean {
+    return this.status === 408 || this.status === 429 || this.status >= 500;
+  }
 }
 
 /**

@@ -16,6 +16,7 @@ const Problem = z.looseObject({
 /** What is known of a bare answer: the gateway in front of the relay refuses with these before the relay sees anything. */
 const BARE: ReadonlyMap<number, { code: ErrorCode; detail: string }> = new Map([
   [404, { code: 'not-found', detail: 'There is no relay at this address: check "relay" and its certificate.' }],
+  [408, { code: 'try-again', detail: 'The request did not reach the relay in time: try again.' }],
   [413, { code: 'too-large', detail: 'The request is too large for the relay.' }],
   [429, { code: 'slow-down', detail: 'The relay has too many requests: try again later.' }],
   [503, { code: 'try-again', detail: 'The relay cannot take this right now: try again later.' }],

@@ -9,7 +9,7 @@ import { type Runtime, runtimeOf } from './runtime.ts';
 
 /*
  * Signed calls to the relay. Every attempt is signed anew, for a signature lives five minutes. All calls of the
- * protocol are idempotent, so whatever may help is tried again: a broken connection, `429`, and `5xx`, from the relay
+ * protocol are idempotent, so whatever may help is tried again: a broken connection, `408`, `429`, and `5xx`, from the relay
  * or bare from the gateway. Nothing else is.
  */
 
@@ -119,8 +119,7 @@ export const attemptTimeout = (left: number, hold: number): number => Math.max(S
 export function waitAfter(error: unknown, attempt: number, fraction: number): number | undefined {
   const jitter = fullJitter(BACKOFF, attempt, fraction);
   if (error instanceof ClientError) return error.transient ? jitter : undefined;
-  if (!(error instanceof RelayProblem)) return undefined;
-  if (error.status !== 429 && error.status < 500) return undefined;
+  if (!(error instanceof RelayProblem) || !error.transient) return undefined;
   // Not sooner than asked, and not all at that very moment.
   return (error.retryAfter ?? 0) + jitter;
 }

@@ -16,6 +16,7 @@ import { eventMetric, queueMetric } from './alarms.ts';
 import type { Place } from './place.ts';
 
 const PERIOD = Duration.minutes(5);
+const DISPATCH = ['urgent', 'routine', 'dead-urgent', 'dead-routine'] as const;
 
 /**
  * One page for the operator. Partners are found by search expressions (CloudWatch, "Search expression syntax"), so that
@@ -48,7 +49,8 @@ export function createDashboard(scope: Construct, place: Place, apiId: string): 
     });
   const partners = (queue: AgencyQueue | 'outcomes', metricName: string): IMetric => {
     const words = ['referral', 'relay', stage, queue].map((word) => `QueueName=${word}`).join(' ');
-    return search(`{AWS/SQS,QueueName} MetricName="${metricName}" ${words} NOT QueueName=dispatch`);
+    const others = DISPATCH.map((name) => `NOT QueueName="${dispatchQueue(stage, name)}"`).join(' ');
+    return search(`{AWS/SQS,QueueName} MetricName="${metricName}" ${words} ${others}`);
   };
 
   new Dashboard(scope, 'Dashboard', {

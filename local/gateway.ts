@@ -29,9 +29,17 @@ export interface GatewayOptions {
   log: (source: string, line: string) => void;
   /** How long a function may take to answer, in milliseconds; default 30,000. */
   timeout?: number;
+  /** How long a request may take to come in, in milliseconds, give or take a half; default 60,000. */
+  patience?: number;
 }
 
 const HOST = '127.0.0.1';
+
+/** Of requests that are not understood, by the code of Node's error. */
+const REFUSALS: ReadonlyMap<string | undefined, [status: number, text: string]> = new Map([
+  ['HPE_HEADER_OVERFLOW', [431, 'Request Header Fields Too Large']],
+  ['ERR_HTTP_REQUEST_TIMEOUT', [408, 'Request Timeout']],
+]);
 /** Payload of a request: 10 MB. */
 const BODY_BYTES = 10 * 1024 * 1024;
 /** Request line and headers together. */
@@ -39,12 +47,18 @@ const HEADER_BYTES = 10_240;
 
 /** @throws {Error} saying what to do when the port is taken */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const server = createServer({ maxHeaderSize: HEADER_BYTES }, (request, response) => {
+  const { patience = 60_000 } = options;
+  const settings = {
+    maxHeaderSize: HEADER_BYTES,
+    headersTimeout: patience,
+    requestTimeout: patience,
+    connectionsCheckingInterval: patience / 2,
+  };
+  const server = createServer(settings, (request, response) => {
     void serve(request, response, port, options);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-    const [status, text] = tooLarge ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request'];
+    const [status, text] = REFUSALS.get(error.code) ?? [400, 'Bad Request'];
     const body = JSON.stringify({ message: text });
     if (!socket.writable) return;
     socket.end(

@@ -120,7 +120,7 @@ const nameOf = ({ id, agency, status }: { id: string; agency: string; status: st
 /** Whether a failure passes by itself: the relay is away, or has its hands full. */
 const isPassing = (error: unknown): error is ClientError | RelayProblem =>
   (error instanceof ClientError && error.code === 'relay-unreachable') ||
-  (error instanceof RelayProblem && (error.status === 429 || error.status >= 500));
+  (error instanceof RelayProblem && error.transient);
 
 async function untilDone<T>(act: () => Promise<T>): Promise<T> {
   for (;;) {

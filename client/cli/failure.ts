@@ -50,7 +50,7 @@ export function explain(error: unknown, profile?: string): Failure {
   if (error instanceof CommandError) return failure(error.exit, error.code, error.message.split('\n'));
   if (error instanceof UntrustedKeyError) return failure(EXIT.trust, 'untrusted-key', explainUntrusted(error, profile));
   if (error instanceof RelayProblem) {
-    const exit = error.status === 429 || error.status >= 500 ? EXIT.unavailable : EXIT.refused;
+    const exit = error.transient ? EXIT.unavailable : EXIT.refused;
     const named = error.errors.slice(0, LINES - 1).map(describeFault);
     return failure(exit, error.code, [error.message, ...named], error.errors);
   }

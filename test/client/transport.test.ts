@@ -92,6 +92,7 @@ describe('a failure that may pass', () => {
     ['503 of the relay', json(503, problem('try-again', 503), { 'retry-after': '3' })],
     ['429 of the gateway', json(429, { message: 'Too Many Requests' })],
     ['503 of the gateway', json(503, { message: 'Service Unavailable' })],
+    ['408 of the gateway', json(408, { message: 'Request Timeout' })],
     ['500', json(500, { message: 'Internal Server Error' })],
     ['502 without JSON', new Response('<html>', { status: 502 })],
     ['504', json(504, { message: 'Endpoint request timed out' })],

@@ -285,6 +285,23 @@ describe('the answer', () => {
 });
 
 describe('refused before any function sees it', () => {
+  it('a request that does not come in, with 408, which says that it may be repeated', async () => {
+    const invoked: string[] = [];
+    const hasty = await startGateway({
+      port: 0,
+      patience: 20,
+      invoke: (name) => Promise.resolve(void invoked.push(name)),
+      log: () => undefined,
+    });
+    const socket = connect(Number(new URL(hasty.url).port), '127.0.0.1');
+    socket.write('POST /v1/referrals HTTP/1.1\r\nHost: relay.test\r\nContent-Length: 2\r\n\r\n{');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n(?:.+\r\n)+\r\n\{"message":"Request Timeout"\}$/);
+    expect(invoked).toEqual([]);
+    await hasty.close();
+  });
+
   it('a body of more than 10 MB', async () => {
     const body = Buffer.alloc(10 * 1024 * 1024 + 1, 'a');
     const response = await fetch(`${gateway.url}/v1/referrals`, { method: 'POST', body });

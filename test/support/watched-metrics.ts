@@ -21,8 +21,9 @@ export interface Search {
   dimensions: string[];
   /** Values that a dimension must have. */
   exact: Record<string, string>;
-  /** Words that the value of a dimension must have, and must not have. */
+  /** Words that the value of a dimension must have. */
   words: string[];
+  /** Values that no dimension may have. */
   not: string[];
   statistic: string;
 }
@@ -84,18 +85,17 @@ function toSearch(where: string, expression: string): Search {
   const { schema = '', terms = '', statistic = '' } = parts?.groups ?? {};
   const [namespace = '', ...dimensions] = schema.split(',');
   const exact = Object.fromEntries(
-    [...terms.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
+    [...terms.matchAll(/(?<!NOT )\b(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
   );
   const { MetricName: metric = '', ...values } = exact;
-  const unquoted = [...terms.matchAll(/(NOT )?\w+=(\w+)/g)];
   return {
     where,
     namespace,
     metric,
     dimensions,
     exact: values,
-    words: unquoted.flatMap(([, not, word = '']) => (not ? [] : [word])),
-    not: unquoted.flatMap(([, not, word = '']) => (not ? [word] : [])),
+    words: [...terms.matchAll(/(?<!NOT )\b\w+=(\w+)/g)].map(([, word = '']) => word),
+    not: [...terms.matchAll(/NOT \w+="([^"]*)"/g)].map(([, value = '']) => value),
     statistic,
   };
 }

@@ -15,6 +15,8 @@ export async function keepContent(
   const { referral } = record;
   const now = clock.now();
   const expiry = contentExpiry(record, retention.content);
-  if (!referral || expiry === undefined || expiry > now + DAY) return true;
+  // At most half of what is written then: however often the answer to that is lost, it is not written again.
+  const enough = Math.min(DAY, retention.content / 2);
+  if (!referral || expiry === undefined || expiry > now + enough) return true;
   return (await ledger.replace({ ...referral, contentUntil: toTimestamp(now + retention.content) })) !== undefined;
 }

@@ -72,6 +72,25 @@ describe('sending anew', () => {
     expect(world.waiting('de-police')).toHaveLength(1);
   });
 
+  it('keeps content that is kept for a day alone with one write, also if the answer to it is lost', async () => {
+    const world = new World();
+    const { name } = await accepted(world);
+    await world.openAll('de-police');
+    const relay = world.relay();
+    let kept = 0;
+    const replace: typeof relay.ledger.replace = async (row) => {
+      const written = await relay.ledger.replace(row);
+      if (row.kind !== 'referral') return written;
+      kept += 1;
+      if (kept > 5) throw new Error('kept again and again');
+      return undefined;
+    };
+    const ledger = { ...relay.ledger, replace };
+    const retention = { ...relay.retention, content: DAY };
+    expect(await redeliver({ ...relay, ledger, retention }, name, order({ evenIfOpened: true }))).toBe('owed');
+    expect(kept).toBeLessThanOrEqual(1);
+  });
+
   it('brings the news of a withdrawal anew', async () => {
     const world = new World();
     const sealed = await accepted(world);

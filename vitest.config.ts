@@ -11,6 +11,7 @@ const SLOW = [
   'test/e2e/poison.test.ts',
   'test/mutations/**/*.test.ts',
   'test/ops/**/*.test.ts',
+  'test/scripts/command-line.test.ts',
   'test/scripts/contract.test.ts',
 ];
 

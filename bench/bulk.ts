@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readNumber, readOptions, refuse } from '../local/command-line.ts';
 import { type BulkReport, runBulk } from './load/bulk-run.ts';
 import { createProgress } from './load/progress.ts';
 
@@ -18,21 +18,19 @@ Usage: npm run bench:bulk [-- OPTIONS]
 
 Exit status: 0 if all that is claimed holds, else 1; what was kept is not removed then.`;
 
-const { values } = parseArgs({
-  options: {
-    files: { type: 'string', default: '10000' },
-    parallel: { type: 'string', default: '8' },
-    kills: { type: 'string', default: '3' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = readOptions(HELP, {
+  files: { type: 'string', default: '10000' },
+  parallel: { type: 'string', default: '8' },
+  kills: { type: 'string', default: '3' },
+  json: { type: 'boolean', default: false },
 });
-const plan = { files: Number(values.files), parallel: Number(values.parallel), kills: Number(values.kills) };
-const isSane = Object.values(plan).every((value) => Number.isInteger(value) && value >= 1);
-if (values.help || !isSane || plan.files < 10 * (plan.kills + 2)) {
-  process.stdout.write(`${HELP}\n`);
-  process.exit(values.help ? 0 : 2);
-}
+const plan = {
+  files: readNumber('--files', values.files, { least: 1 }),
+  parallel: readNumber('--parallel', values.parallel, { least: 1 }),
+  kills: readNumber('--kills', values.kills, { least: 1 }),
+};
+const fewest = 10 * (plan.kills + 2);
+if (plan.files < fewest) refuse(`Correct --files: with ${plan.kills} kills it takes ${fewest} or more.`);
 
 const progress = createProgress();
 const folder = await mkdtemp(join(tmpdir(), 'referral-relay-bulk-'));

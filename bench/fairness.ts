@@ -4,12 +4,12 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
 import { loadHotlineProfile } from '../client/index.ts';
 import { agencyQueue } from '../core/names.ts';
 import { signRequest } from '../core/profile.ts';
 import { SECOND } from '../core/time.ts';
+import { readNumber, readOptions } from '../local/command-line.ts';
 import { confirmKeys } from '../local/confirm-keys.ts';
 import { callHotline } from '../local/demo/cast.ts';
 import { type LocalRelay, startRelay } from '../local/relay.ts';
@@ -29,19 +29,14 @@ Usage: npm run bench:fairness [-- OPTIONS]
 
 The report is JSON on standard output.`;
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '30' },
-    connections: { type: 'string', default: '8' },
-    limit: { type: 'string', default: '120' },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = readOptions(HELP, {
+  seconds: { type: 'string', default: '30' },
+  connections: { type: 'string', default: '8' },
+  limit: { type: 'string', default: '120' },
 });
-const [seconds = 0, connections = 0, limit = 0] = [values.seconds, values.connections, values.limit].map(Number);
-if (values.help || ![seconds, connections, limit].every((value) => Number.isInteger(value) && value > 0)) {
-  process.stdout.write(`${HELP}\n`);
-  process.exit(values.help ? 0 : 2);
-}
+const seconds = readNumber('--seconds', values.seconds, { least: 1 });
+const connections = readNumber('--connections', values.connections, { least: 1 });
+const limit = readNumber('--limit', values.limit, { least: 1 });
 
 const QUIET = 'gb-lantern';
 const LIMITED = 'us-beacon';

@@ -3,19 +3,15 @@ import { closeSync, existsSync, mkdirSync, openSync, statSync, writeFileSync } f
 import { cpus, devNull } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
+import { readOptions } from '../local/command-line.ts';
 
 const HELP = `Measures what it costs to log an event and count it, by the relay's own line (lambda/telemetry.ts) and by
 Powertools' logger and metrics. Both do the same: a line of JSON with the event's fields, and a metric by stage. Needs the
 package registry once: Powertools is no dependency of the project, and goes into .local/.
 
-Usage: npm run bench:logging [-- --help]
-`;
+Usage: npm run bench:logging [-- --help]`;
 
-const [wanted] = process.argv.slice(2);
-if (wanted !== undefined) {
-  process.stdout.write(HELP);
-  process.exit(wanted === '--help' || wanted === '-h' ? 0 : 2);
-}
+readOptions(HELP, {});
 
 const POWERTOOLS = ['@aws-lambda-powertools/logger@2.36.0', '@aws-lambda-powertools/metrics@2.36.0'];
 const EVENTS = 50_000;

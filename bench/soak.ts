@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readNumber, readOptions, refuse } from '../local/command-line.ts';
 import { measureCeiling } from './load/ceiling.ts';
 import { type Mix, MIXES } from './load/mix.ts';
 import { createProgress } from './load/progress.ts';
@@ -26,39 +26,29 @@ Usage: npm run soak [-- OPTIONS]
 
 Report and picture are written to .local/soak. Exit status: 0 if nothing was lost, changed, misdirected or doubled.`;
 
-const { values } = parseArgs({
-  options: {
-    rate: { type: 'string', default: '30' },
-    seconds: { type: 'string', default: '60' },
-    agencies: { type: 'string', default: '20' },
-    mix: { type: 'string', default: 'zipf' },
-    faults: { type: 'boolean', default: false },
-    ceiling: { type: 'string', default: '20' },
-    hidden: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = readOptions(HELP, {
+  rate: { type: 'string', default: '30' },
+  seconds: { type: 'string', default: '60' },
+  agencies: { type: 'string', default: '20' },
+  mix: { type: 'string', default: 'zipf' },
+  faults: { type: 'boolean', default: false },
+  ceiling: { type: 'string', default: '20' },
+  hidden: { type: 'string' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  json: { type: 'boolean', default: false },
 });
-const mix = MIXES.find((name) => name === values.mix);
+const mix = MIXES.find((name) => name === values.mix) ?? refuse(`Correct --mix: it takes ${MIXES.join(' or ')}.`);
 const isShare = values.rate.endsWith('%');
-const rate = Number(values.rate.replace('%', ''));
-const seconds = Number(values.seconds);
-const agencies = Number(values.agencies);
-const ceilingSeconds = Number(values.ceiling);
-const seed = Number(values.seed);
-const hidden = values.hidden === undefined ? {} : { hiddenSeconds: Number(values.hidden) };
-const sane =
-  rate > 0 &&
-  seconds >= 1 &&
-  agencies >= 2 &&
-  Number.isInteger(agencies) &&
-  Number.isInteger(seed) &&
-  (hidden.hiddenSeconds ?? 1) >= 1;
-if (values.help || !mix || !sane || !(ceilingSeconds >= 0) || (isShare && ceilingSeconds === 0)) {
-  process.stdout.write(`${HELP}\n`);
-  process.exit(values.help ? 0 : 2);
-}
+const rate = readNumber('--rate', values.rate.replace(/%$/, ''), { least: 0.01, fraction: true });
+const seconds = readNumber('--seconds', values.seconds, { least: 1, fraction: true });
+const agencies = readNumber('--agencies', values.agencies, { least: 2 });
+const ceilingSeconds = readNumber('--ceiling', values.ceiling, { fraction: true });
+const seed = readNumber('--seed', values.seed);
+const hidden =
+  values.hidden === undefined
+    ? {}
+    : { hiddenSeconds: readNumber('--hidden', values.hidden, { least: 1, fraction: true }) };
+if (isShare && ceilingSeconds === 0) refuse('Leave out "--ceiling 0": a --rate in per cent is a share of the ceiling.');
 await soak(mix);
 
 async function soak(mix: Mix): Promise<void> {

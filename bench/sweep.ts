@@ -1,6 +1,6 @@
 import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import { SWEEP } from '../core/limits.ts';
+import { readNumber, readOptions, refuse } from '../local/command-line.ts';
 import { createProgress } from './load/progress.ts';
 import { type Claim, claimsOnCloud, claimsOnDoubles } from './sweep/claims.ts';
 import { type CloudReport, measureOnCloud } from './sweep/cloud.ts';
@@ -24,36 +24,25 @@ Usage: npm run bench:sweep [-- OPTIONS]
 
 Exit status: 0 if all that is claimed holds, else 1.`;
 
-const { values } = parseArgs({
-  options: {
-    on: { type: 'string', default: 'doubles' },
-    open: { type: 'string', default: '1000000' },
-    due: { type: 'string' },
-    agencies: { type: 'string', default: '230' },
-    hours: { type: 'string', default: '2' },
-    capacity: { type: 'string', default: '6000' },
-    every: { type: 'string', default: '60' },
-    concurrency: { type: 'string', default: '5' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = readOptions(HELP, {
+  on: { type: 'string', default: 'doubles' },
+  open: { type: 'string', default: '1000000' },
+  due: { type: 'string' },
+  agencies: { type: 'string', default: '230' },
+  hours: { type: 'string', default: '2' },
+  capacity: { type: 'string', default: '6000' },
+  every: { type: 'string', default: '60' },
+  concurrency: { type: 'string', default: '5' },
+  json: { type: 'boolean', default: false },
 });
-const due = Number(values.due ?? (values.on === 'cloud' ? 50_000 : 100_000));
-const [open, agencies, hours, capacity, every, concurrency] = [
-  values.open,
-  values.agencies,
-  values.hours,
-  values.capacity,
-  values.every,
-  values.concurrency,
-].map(Number) as [number, number, number, number, number, number];
-const isSound = [due, open, agencies, hours, capacity, every, concurrency].every(
-  (value) => Number.isInteger(value) && value > 0,
-);
-if (values.help || !isSound || !['doubles', 'cloud'].includes(values.on)) {
-  process.stdout.write(`${HELP}\n`);
-  process.exit(values.help ? 0 : 2);
-}
+if (!['doubles', 'cloud'].includes(values.on)) refuse('Correct --on: it takes doubles or cloud.');
+const due = readNumber('--due', values.due ?? (values.on === 'cloud' ? '50000' : '100000'), { least: 1 });
+const open = readNumber('--open', values.open, { least: 1 });
+const agencies = readNumber('--agencies', values.agencies, { least: 1 });
+const hours = readNumber('--hours', values.hours, { least: 1 });
+const capacity = readNumber('--capacity', values.capacity, { least: 1 });
+const every = readNumber('--every', values.every, { least: 1 });
+const concurrency = readNumber('--concurrency', values.concurrency, { least: 1 });
 
 const progress = createProgress();
 const tell = (line: string): void => progress.update(line);

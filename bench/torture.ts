@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { readNumber, readOptions } from '../local/command-line.ts';
 import { type AgencyEntry, type HotlineEntry, readBook } from './load/books.ts';
 import { createChance } from './load/chance.ts';
 import { connectMachine } from './load/machine.ts';
@@ -27,23 +27,18 @@ Usage: npm run torture [-- OPTIONS]
 Exit status: 0 if nothing was lost, changed, misdirected or doubled, else 1; what was kept is not removed then.
 At the end the relay may have to wait for leases and hidden messages that a kill left behind: some ten minutes at most.`;
 
-const { values } = parseArgs({
-  options: {
-    kills: { type: 'string', default: '50' },
-    hidden: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = readOptions(HELP, {
+  kills: { type: 'string', default: '50' },
+  hidden: { type: 'string' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  json: { type: 'boolean', default: false },
 });
-const kills = Number(values.kills);
-const seed = Number(values.seed);
-const hiddenSeconds = values.hidden === undefined ? undefined : Number(values.hidden);
-const hiding = hiddenSeconds === undefined ? {} : { hiddenSeconds };
-if (values.help || !Number.isInteger(kills) || kills < 0 || !Number.isInteger(seed) || !((hiddenSeconds ?? 1) >= 1)) {
-  process.stdout.write(`${HELP}\n`);
-  process.exit(values.help ? 0 : 2);
-}
+const kills = readNumber('--kills', values.kills);
+const seed = readNumber('--seed', values.seed);
+const hiding =
+  values.hidden === undefined
+    ? {}
+    : { hiddenSeconds: readNumber('--hidden', values.hidden, { least: 1, fraction: true }) };
 
 /** Milliseconds that the relay lives, at most. */
 const LIFE = 4_000;

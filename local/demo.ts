@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readOptions } from './command-line.ts';
 import { confirmKeys } from './confirm-keys.ts';
 import { tellJourney } from './demo/journey.ts';
 import { createNarrator } from './demo/narrator.ts';
@@ -10,11 +10,7 @@ Usage: npm run demo [-- --help]
 
 Nothing is left behind. Exit status: 0 if everything was as it should be, else 1.`;
 
-const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
-if (values.help) {
-  process.stdout.write(`${HELP}\n`);
-  process.exit(0);
-}
+readOptions(HELP, {});
 
 const write = (line: string): void => void process.stdout.write(`${line}\n`);
 const narrator = createNarrator(write, process.stdout.isTTY && !process.env['NO_COLOR']);

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readNumber, readOptions } from './command-line.ts';
 import { confirmKeys } from './confirm-keys.ts';
 import { startRelay } from './relay.ts';
 
@@ -15,20 +15,13 @@ Usage: npm start [-- OPTIONS]
 
 State survives a restart, also after kill -9. The partners' profiles lie in DIR/profiles.`;
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string', default: '8400' },
-    data: { type: 'string', default: join('.local', 'relay') },
-    fresh: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = readOptions(HELP, {
+  port: { type: 'string', default: '8400' },
+  data: { type: 'string', default: join('.local', 'relay') },
+  fresh: { type: 'boolean', default: false },
 });
 const write = (line = ''): void => void process.stdout.write(`${line}\n`);
-const port = Number(values.port);
-if (values.help || !Number.isInteger(port) || port < 0 || port > 65_535) {
-  write(HELP);
-  process.exit(values.help ? 0 : 2);
-}
+const port = readNumber('--port', values.port, { most: 65_535 });
 
 try {
   if (values.fresh) await rm(values.data, { recursive: true, force: true });

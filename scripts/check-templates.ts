@@ -4,12 +4,15 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { readOptions } from '../local/command-line.ts';
 
-/*
- * `npm run check:templates`: what software that others wrote has to say about the templates of every kind of stack.
- * Synthesizes them with no network, holds them against CloudFormation's own schemas (cfn-lint), and creates the stacks in
- * moto's CloudFormation. Needs Python 3.11 or newer with venv; what it installs goes into `.local/`, once.
- */
+const HELP = `What software that others wrote has to say about the templates of every kind of stack: synthesizes them with no
+network, holds them against CloudFormation's own schemas (cfn-lint), and creates the stacks in moto's CloudFormation.
+Needs Python 3.11 or newer with venv; what it installs goes into .local/, once.
+
+Usage: npm run check:templates [-- --help]
+
+Exit codes: 0 no fault was found, 1 one was, or the check could not be done.`;
 
 const root = join(import.meta.dirname, '..');
 const pins = (name: string): string => join(import.meta.dirname, 'check-templates', name);
@@ -145,6 +148,7 @@ function main(): void {
   }
 }
 
+readOptions(HELP, {});
 try {
   main();
 } catch (error) {

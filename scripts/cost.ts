@@ -5,15 +5,20 @@ import { type FunctionName, FUNCTIONS, LANES } from '../core/names.ts';
 import { SEALED_LENGTHS } from '../core/sealed.ts';
 import { FUNCTION_SIZES } from '../core/sizing.ts';
 import { HOUR, SECOND } from '../core/time.ts';
+import { readOptions } from '../local/command-line.ts';
 import { generateRegistryFiles } from '../test/support/generated-registry.ts';
 import { propertiesOf, synthesizeStage } from '../test/support/synthesized-stage.ts';
 import { table } from './protocol-examples/tables.ts';
 import { fillBlocks, prettify } from './write-protocol-examples.ts';
 
-/*
- * What a relay costs a month, from list prices: `npm run cost` prints it, `npm run cost -- --write` writes it into
- * docs/operations/cost.md. Tests fail while the page differs from this, and while this differs from what the code does.
- */
+/* Tests fail while the page that this writes differs from it, and while it differs from what the code does. */
+
+const HELP = `Prints what a relay costs a month, from list prices, as Markdown.
+
+Usage: npm run cost [-- OPTIONS]
+
+  --write   writes it into docs/operations/cost.md instead
+  --help`;
 
 export const PAGE_FILE = new URL('../docs/operations/cost.md', import.meta.url);
 
@@ -252,7 +257,8 @@ function blocks(): Map<string, string> {
 export const costPage = (page: string): Promise<string> => prettify(fillBlocks(page, blocks()), PAGE_FILE);
 
 if (import.meta.main) {
-  if (process.argv.includes('--write')) {
+  const { write } = readOptions(HELP, { write: { type: 'boolean' } });
+  if (write) {
     await writeFile(PAGE_FILE, await costPage(await readFile(PAGE_FILE, 'utf8')));
   } else {
     process.stdout.write(`${[...blocks().values()].join('\n\n')}\n`);

@@ -2,11 +2,14 @@ import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { groups } from '../client/cli/keygen.ts';
 import { IntakeJwk, SigningJwk, thumbprint } from '../core/keys.ts';
+import { readOptions } from '../local/command-line.ts';
 
-/*
- * `… | npm run fingerprint --silent`: the fingerprint of a public key, in groups as it is read out on the telephone. Takes
- * what `aws kms get-public-key --query PublicKey --output text` prints, or a JWK.
- */
+const HELP = `Prints the fingerprint of a public key, in groups as it is read out on the telephone. Takes on standard input
+what "aws kms get-public-key --query PublicKey --output text" prints, or a JWK.
+
+Usage: … | npm run fingerprint --silent
+
+Exit codes: 0 done, 2 what came in is no key that the relay knows.`;
 
 /** @throws {Error} if it is no public key that the relay knows: RSA with 4,096 bits, Ed25519 or P-256 */
 export function fingerprintOf(input: string): string {
@@ -34,6 +37,7 @@ function toJwk(input: string): unknown {
 }
 
 if (import.meta.main) {
+  readOptions(HELP, {});
   try {
     process.stdout.write(`${fingerprintOf(await text(process.stdin))}\n`);
   } catch (error) {

@@ -148,10 +148,13 @@ function synthesize(stage: Stage, options: { generated: boolean; nag: boolean; o
 const beyondBounds = (stacks: readonly StackSize[]): StackSize[] =>
   stacks.filter(({ resources, bytes }) => resources > STACK_BOUNDS.resources || bytes > STACK_BOUNDS.bytes);
 
+const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
 function report(done: Synthesis): string {
   const sizes = Object.entries(done.bundles).map(([name, bytes]) => `${name} ${kilobytes(bytes)}`);
   const lines = [
-    `stage ${done.stage}: ${done.hotlines} hotlines, ${done.agencies} agencies, ${done.region}` +
+    `stage ${done.stage}: ${counted(done.hotlines, 'hotline', 'hotlines')}, ` +
+      `${counted(done.agencies, 'agency', 'agencies')}, ${done.region}` +
       (done.generated ? ' (generated; not for deployment)' : ''),
     `bundles, ${done.seconds.bundling} s, KB: ${sizes.join(', ')}`,
     `${done.stacks.length} stacks, ${done.seconds.synthesis} s, in ${done.out}${done.nag ? ', held against AwsSolutions' : ''}`,

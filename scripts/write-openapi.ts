@@ -1,13 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
+import { readOptions } from '../local/command-line.ts';
 import { paths } from './openapi/operations.ts';
 import { componentSchemas } from './openapi/schemas.ts';
 
-/*
- * Writes docs/openapi.json, the HTTP part of the protocol in OpenAPI 3.1: `npm run docs:openapi`. A test fails while the
- * file differs from the code.
- */
+const HELP = `Writes docs/openapi.json, the HTTP part of the protocol in OpenAPI 3.1. A test fails while the file differs from
+the code.
+
+Usage: npm run docs:openapi [-- --help]`;
 
 export const OPENAPI_FILE = new URL('../docs/openapi.json', import.meta.url);
 
@@ -61,4 +62,7 @@ export async function openapiText(): Promise<string> {
   return format(JSON.stringify(openapi(), null, 2), { ...(await resolveConfig(filepath)), filepath });
 }
 
-if (import.meta.main) await writeFile(OPENAPI_FILE, await openapiText());
+if (import.meta.main) {
+  readOptions(HELP, {});
+  await writeFile(OPENAPI_FILE, await openapiText());
+}

@@ -1,13 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
+import { readOptions } from '../local/command-line.ts';
 import { protocolBlocks, protocolVectors } from './protocol-examples/blocks.ts';
 import { playJourney } from './protocol-examples/journey.ts';
 
-/*
- * Writes the worked examples and the tables of constants into docs/protocol.md, and all examples whole into
- * docs/protocol-vectors.json: `npm run docs:protocol`. A test fails while either differs from the code.
- */
+const HELP = `Writes the worked examples and the tables of constants into docs/protocol.md, and all examples whole into
+docs/protocol-vectors.json. A test fails while either differs from the code.
+
+Usage: npm run docs:protocol [-- --help]`;
 
 export const PAGE_FILE = new URL('../docs/protocol.md', import.meta.url);
 export const VECTORS_FILE = new URL('../docs/protocol-vectors.json', import.meta.url);
@@ -44,6 +45,7 @@ export async function prettify(text: string, file: URL): Promise<string> {
 }
 
 if (import.meta.main) {
+  readOptions(HELP, {});
   const { page, vectors } = await protocolFiles(await readFile(PAGE_FILE, 'utf8'));
   await writeFile(PAGE_FILE, page);
   await writeFile(VECTORS_FILE, vectors);

@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { Referral } from '../core/referral.ts';
+import { readOptions } from '../local/command-line.ts';
 
-/*
- * Writes docs/referral.schema.json, the JSON Schema that is part of the protocol (section 1):
- * `npm run docs:schema`. A test fails while the file differs from the code.
- */
+const HELP = `Writes docs/referral.schema.json, the JSON Schema that is part of the protocol (section 1). A test fails while the
+file differs from the code.
+
+Usage: npm run docs:schema [-- --help]`;
 
 export const SCHEMA_FILE = new URL('../docs/referral.schema.json', import.meta.url);
 
@@ -15,4 +16,7 @@ export function referralSchema(): string {
   return `${JSON.stringify({ $schema, $id: 'urn:referral-relay:schema:referral/1', ...schema }, null, 2)}\n`;
 }
 
-if (import.meta.main) await writeFile(SCHEMA_FILE, referralSchema());
+if (import.meta.main) {
+  readOptions(HELP, {});
+  await writeFile(SCHEMA_FILE, referralSchema());
+}

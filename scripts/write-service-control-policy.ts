@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
+import { readOptions } from '../local/command-line.ts';
 import { serviceControlPolicy } from '../lib/service-control-policy.ts';
 
-/*
- * Writes deploy/service-control-policy.json, ready to attach to the relay's account: `npm run deploy:control-policy`. A
- * test fails while the file differs from the code.
- */
+const HELP = `Writes deploy/service-control-policy.json, ready to attach to the relay's account. A test fails while the file
+differs from the code.
+
+Usage: npm run deploy:control-policy [-- --help]`;
 
 export const CONTROL_POLICY_FILE = new URL('../deploy/service-control-policy.json', import.meta.url);
 
@@ -15,4 +16,7 @@ export function controlPolicyText(): string {
   return `{"Version":${JSON.stringify(Version)},"Statement":[\n${statements}\n]}\n`;
 }
 
-if (import.meta.main) await writeFile(CONTROL_POLICY_FILE, controlPolicyText());
+if (import.meta.main) {
+  readOptions(HELP, {});
+  await writeFile(CONTROL_POLICY_FILE, controlPolicyText());
+}

@@ -74,16 +74,15 @@ function checkContent(world: World, subject: ReferralCase, { routes }: ReferralR
 const isCustodyOver = (world: World, { contentRemovedAt, acceptedAt }: ReferralCase): boolean =>
   contentRemovedAt !== undefined && acceptedAt + world.retention.custody <= world.clock.now() + SKEW;
 
-/** Every planned route has its row, or somebody owes it. */
+/** Every planned route has its row, or somebody owes it. After a withdrawal none is widened: nothing will be sent. */
 function checkPlaced(subject: ReferralCase, record: ReferralRecord, row: ReferralRow): void {
+  const how = record.statements.some(({ content }) => content.type === 'withdraw') ? 'exists' : 'covers';
   if (!record.outbox?.due) {
     if (!record.retention?.due) fail('owed', subject, 'nobody will remove it');
-    requireRoutes(subject, record, row.plan.routes);
+    requireRoutes(subject, record, row.plan.routes, how, 'the acceptance');
   }
   for (const { content, due, key } of record.statements) {
-    if (content.type !== 'route' || due) continue;
-    const isWithdrawn = record.statements.some((other) => other.content.type === 'withdraw');
-    requireRoutes(subject, record, content.plan.routes, isWithdrawn ? 'exists' : 'covers', key);
+    if (content.type === 'route' && !due) requireRoutes(subject, record, content.plan.routes, how, key);
   }
 }
 
@@ -91,8 +90,8 @@ function requireRoutes(
   subject: ReferralCase,
   { routes }: ReferralRecord,
   planned: readonly PlannedRoute[],
-  how: 'exists' | 'covers' = 'covers',
-  why = 'the acceptance',
+  how: 'exists' | 'covers',
+  why: string,
 ): void {
   for (const plan of planned) {
     const row = routes.find(({ agency }) => agency === plan.agency);

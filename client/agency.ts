@@ -16,7 +16,7 @@ import { createDirectoryClient } from './directory.ts';
 import { ClientError } from './errors.ts';
 import { type AgencyInbox, type ContentKeys, type Delivery, readMessage } from './inbox.ts';
 import { createKeyring } from './keyring.ts';
-import { type PollOptions, runAgency, type RunOptions } from './polling.ts';
+import { LONG_POLL, type PollOptions, runAgency, type RunOptions } from './polling.ts';
 import { createRelayCalls, type RoutesAnswer } from './relay.ts';
 import { type Runtime, runtimeOf } from './runtime.ts';
 import type { SeenStore } from './seen.ts';
@@ -70,7 +70,10 @@ export type ReferralReference = ReferralName & { version?: number; sealed?: stri
  * `RelayProblem` where it refuses.
  */
 export interface Agency {
-  /** Messages of the urgent queue, else of the routine one; hidden from others for two minutes. */
+  /**
+   * Messages of the urgent queue, else of the routine one; hidden from others for two minutes. While both are empty it
+   * asks once a second; `run` waits with fewer requests.
+   */
   poll(options?: PollOptions): Promise<Delivery[]>;
 
   /**
@@ -169,16 +172,19 @@ export function createAgency(options: AgencyOptions): Agency {
     },
   });
 
-  /** Urgent before routine; if both are empty, waits at the urgent one. */
-  async function poll({ max = LIMITS.receiveItems, wait = 20, signal }: PollOptions = {}): Promise<Delivery[]> {
-    const attempts = [
-      ['urgent', 0],
-      ['routine', Math.min(1, wait)],
-      ...(wait > 0 ? ([['urgent', wait]] as const) : []),
-    ] as const;
+  /** What is withdrawn comes first within a batch: it need not be read, even if it was sent before. */
+  async function receive(lane: Lane, max: number, wait: number, signal?: AbortSignal): Promise<Delivery[]> {
+    const received = await inbox.receive(lane, max, wait, signal);
+    return received.map(readMessage).sort(withdrawalsFirst);
+  }
+
+  /** Urgent before routine; if both are empty, waits at them in turn, a second each. */
+  async function poll({ max = LIMITS.receiveItems, wait = LONG_POLL, signal }: PollOptions = {}): Promise<Delivery[]> {
+    const turns = Array.from({ length: wait }, (_, turn) => [turn % 2 === 0 ? 'routine' : 'urgent', 1] as const);
+    const attempts = [['urgent', 0] as const, ...(wait > 0 ? turns : [['routine', 0] as const])];
     for (const [lane, seconds] of attempts) {
-      const received = await inbox.receive(lane, max, seconds, signal);
-      if (received.length > 0) return received.map(readMessage).sort(withdrawalsFirst);
+      const deliveries = await receive(lane, max, seconds, signal);
+      if (deliveries.length > 0) return deliveries;
     }
     return [];
   }
@@ -197,12 +203,15 @@ export function createAgency(options: AgencyOptions): Agency {
       return calls.route({ hotline, id }, await signStatement('route', payload, signingKey));
     },
     run: (handlers, wanted) =>
-      runAgency({ poll, handle, runtime }, typeof handlers === 'function' ? { referral: handlers } : handlers, wanted),
+      runAgency(
+        { receive, handle, runtime },
+        typeof handlers === 'function' ? { referral: handlers } : handlers,
+        wanted,
+      ),
     reviewKeys: async (partner) => trust.review(await directory.refresh(), partner),
     trustKeys: (entries) => trust.confirm(entries),
   };
 }
 
-/** What is withdrawn need not be read, even if it came first. */
 const withdrawalsFirst = (a: Delivery, b: Delivery): number =>
   Number(b.kind === 'withdrawn') - Number(a.kind === 'withdrawn');

@@ -1,4 +1,5 @@
 import { LIMITS } from '../core/limits.ts';
+import { type Lane, LANES } from '../core/names.ts';
 import { MINUTE, SECOND } from '../core/time.ts';
 import type { DeliveryReport, Handlers } from './delivery.ts';
 import { ClientError, type ClientErrorCode } from './errors.ts';
@@ -19,7 +20,10 @@ export interface RunOptions {
   report(report: DeliveryReport | PollReport): void;
   /** Stops polling; what is under way is finished first. Also handed to the handlers. */
   signal?: AbortSignal | undefined;
-  /** How many messages are handled at the same time; 4 if not given. */
+  /**
+   * How many handlers run at the same time, urgent ones first; 4 if not given. Of each queue no more messages are taken
+   * than that, so that what waits for its handler is little, and stays hidden meanwhile.
+   */
   concurrency?: number | undefined;
   /** Ends once both queues are empty, and fails where a poll fails. */
   drain?: boolean | undefined;
@@ -28,6 +32,7 @@ export interface RunOptions {
 /** A poll failed; it is repeated after a growing pause. */
 export interface PollReport {
   result: 'poll-failed';
+  lane: Lane;
   error: unknown;
 }
 
@@ -37,61 +42,111 @@ const FATAL = new Set<ClientErrorCode>(['aws-credentials', 'aws-access-denied', 
 /** Pause between polls while relay or AWS cannot be reached: every receive in vain brings a message nearer to the dead letters. */
 const PAUSE: Backoff = { base: SECOND, cap: MINUTE };
 
+/** Seconds; the longest that SQS allows. */
+export const LONG_POLL = 20;
+
 interface Parts {
-  poll(options: PollOptions): Promise<Delivery[]>;
+  receive(lane: Lane, max: number, wait: number, signal: AbortSignal): Promise<Delivery[]>;
+  /** Never rejects. */
   handle(delivery: Delivery, handlers: Handlers, signal: AbortSignal): Promise<DeliveryReport>;
   runtime: Runtime;
 }
 
-/** See `Agency.run`. */
+/**
+ * See `Agency.run`. Waits at both queues at once, so that neither makes the other wait; but as long as the urgent one is
+ * not empty, nothing is taken from the routine one.
+ */
 export async function runAgency(parts: Parts, handlers: Handlers, options: RunOptions): Promise<void> {
   const { signal = new AbortController().signal, concurrency = 4, drain = false } = options;
+  const enter = createGate(concurrency);
+  const stopped = new AbortController();
+  const polling = AbortSignal.any([signal, stopped.signal]);
+  const looks = new Map<Lane, Promise<void>>();
+  /** Queues in which the last look found nothing. */
+  const quiet = new Set<Lane>();
   const active = new Set<Promise<void>>();
-  const trouble = createTrouble(parts.runtime);
+  const troubles = { urgent: createTrouble(parts.runtime), routine: createTrouble(parts.runtime) };
   let failure: { error: unknown } | undefined;
+  function fail(error: unknown): void {
+    failure ??= { error };
+    stopped.abort();
+  }
+  function report(told: DeliveryReport | PollReport): void {
+    try {
+      options.report(told);
+    } catch (error) {
+      fail(error);
+    }
+  }
 
   async function take(delivery: Delivery): Promise<void> {
-    try {
-      const report = await parts.handle(delivery, handlers, signal);
-      if (report.result !== 'left') trouble.isOver();
-      else if (isFatal(report.error)) failure ??= { error: report.error };
-      else if (isTrouble(report.error)) trouble.occurred();
-      options.report(report);
-    } catch (error) {
-      failure ??= { error };
-    }
+    const { lane } = delivery;
+    const inTurn: Handlers = {
+      referral: (...about) => enter(lane, async () => handlers.referral(...about)),
+      withdrawn: (...about) => enter(lane, async () => handlers.withdrawn?.(...about)),
+    };
+    const told = await parts.handle(delivery, inTurn, signal);
+    if (told.result !== 'left') troubles[lane].isOver();
+    else if (isFatal(told.error)) fail(told.error);
+    else if (isTrouble(told.error)) troubles[lane].occurred();
+    report(told);
   }
 
-  /** @returns `false` if there was nothing */
-  async function pollOnce(): Promise<boolean> {
+  async function look(lane: Lane): Promise<void> {
+    if (!(await troubles[lane].pause(polling))) return;
     const max = Math.min(LIMITS.receiveItems, concurrency - active.size);
-    const deliveries = await parts.poll({ max, wait: drain ? 1 : 20, signal });
-    for (const delivery of deliveries) {
-      const task = take(delivery).finally(() => active.delete(task));
-      active.add(task);
+    if (max < 1) return;
+    const isPressing = lane === 'urgent' && !quiet.has(lane);
+    const wait = isPressing ? 0 : drain ? 1 : LONG_POLL;
+    try {
+      const deliveries = await parts.receive(lane, max, wait, polling);
+      if (deliveries.length > 0) quiet.delete(lane);
+      else quiet.add(lane);
+      for (const delivery of deliveries) {
+        const task = take(delivery).finally(() => active.delete(task));
+        active.add(task);
+      }
+    } catch (error) {
+      if (polling.aborted) return;
+      if (drain || isFatal(error)) return fail(error);
+      // What cannot be looked at keeps nobody from the other queue.
+      quiet.add(lane);
+      troubles[lane].occurred();
+      report({ result: 'poll-failed', lane, error });
     }
-    return deliveries.length > 0;
   }
 
-  while (failure === undefined) {
-    if (active.size >= concurrency) {
-      await Promise.race(active);
-      continue;
+  while (!polling.aborted) {
+    for (const lane of LANES) {
+      if (looks.has(lane) || active.size >= concurrency || (lane === 'routine' && !quiet.has('urgent'))) continue;
+      if (drain && active.size === 0 && quiet.size === LANES.length) continue;
+      looks.set(
+        lane,
+        look(lane).finally(() => looks.delete(lane)),
+      );
     }
-    if (signal.aborted || !(await trouble.pause(signal))) break;
-    try {
-      if ((await pollOnce()) || !drain) continue;
-      if (active.size === 0) break;
-      await Promise.race(active);
-    } catch (error) {
-      if (signal.aborted) break;
-      if (drain || isFatal(error)) failure = { error };
-      else options.report({ result: 'poll-failed', error });
-      trouble.occurred();
-    }
+    if (looks.size === 0 && active.size === 0) break;
+    await Promise.race([...looks.values(), ...active]);
   }
-  await Promise.all(active);
+  await Promise.all([...looks.values(), ...active]);
   if (failure) throw failure.error;
+}
+
+/** Lets so many in at the same time; of those who wait, the urgent ones first. */
+function createGate(places: number): <T>(lane: Lane, act: () => Promise<T>) => Promise<T> {
+  const waiting: Record<Lane, (() => void)[]> = { urgent: [], routine: [] };
+  let free = places;
+  return async (lane, act) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting[lane].push(resolve));
+    try {
+      return await act();
+    } finally {
+      const next = waiting.urgent.shift() ?? waiting.routine.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
 }
 
 const isFatal = (error: unknown): boolean => error instanceof ClientError && FATAL.has(error.code);

@@ -87,7 +87,7 @@ export function createPollReport(session: Session, write: (act: () => Promise<vo
 }
 
 function nameOf(told: DeliveryReport | PollReport): string {
-  if (told.result === 'poll-failed') return 'the queues could not be read';
+  if (told.result === 'poll-failed') return `the ${told.lane} queue could not be read`;
   if (told.hotline === undefined) return 'a message';
   return `${told.hotline}/${told.id ?? ''}${told.version === undefined ? '' : `, version ${told.version}`}`;
 }

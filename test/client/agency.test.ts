@@ -89,7 +89,7 @@ describe('poll', () => {
     expect(await agency.poll({ wait: 0 })).toEqual([]);
   });
 
-  it('waits at the urgent queue when both are empty', async () => {
+  it('waits at both queues in turn while they are empty', async () => {
     const asked: [Lane, number][] = [];
     const inbox = {
       ...inboxOf(world, POLICE),
@@ -99,11 +99,12 @@ describe('poll', () => {
       },
     };
     const aws = { inbox, contentKeys: contentKeysOf(world, POLICE) };
-    await createAgency({ ...options, aws }).poll({ wait: 20 });
+    await createAgency({ ...options, aws }).poll({ wait: 3 });
     expect(asked).toEqual([
       ['urgent', 0],
       ['routine', 1],
-      ['urgent', 20],
+      ['urgent', 1],
+      ['routine', 1],
     ]);
   });
 });

@@ -1,50 +1,58 @@
 import { describe, expect, it } from 'vitest';
-import type { DeliveryReport } from '../../client/delivery.ts';
+import { once } from 'node:events';
+import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/delivery.ts';
 import { ClientError, UntrustedKeyError } from '../../client/errors.ts';
 import type { Delivery } from '../../client/inbox.ts';
+import type { Lane } from '../../core/names.ts';
 import { type PollReport, runAgency, type RunOptions } from '../../client/polling.ts';
 import { runtimeOf } from '../../client/runtime.ts';
 
-const HANDLERS = { referral: () => undefined };
+const MESSAGE = { handle: '', body: '', receives: 1, kind: 'malformed', about: undefined } as const;
 const handled: DeliveryReport = { result: 'handled', lane: 'urgent' };
 const leftBy = (error: unknown): DeliveryReport => ({ result: 'left', lane: 'urgent', error });
 
 const unreachable = new ClientError('relay-unreachable', 'down', { transient: true });
 const untrusted = new UntrustedKeyError({ partner: 'gb-iwf', use: 'signing', kid: 'kid', situation: 'unknown' });
 
+const WAITS = 'waits until it is cut off';
+
 interface Script {
-  /** What the polls yield: so many messages, or a failure; then nothing for ever. */
-  polls: (number | Error)[];
+  /** What the polls of the urgent queue yield: so many messages, a failure, or a wait for ever; then nothing. */
+  polls: (number | Error | typeof WAITS)[];
+  /** The same of the routine queue. */
+  routine?: Script['polls'];
   /** What becomes of the messages, the last for ever. */
   results?: (DeliveryReport | Promise<DeliveryReport>)[];
   /** Called when there is nothing more to poll. */
   exhausted?: () => void;
+  /** Handed a referral that has its lane for an id. */
+  handler?: Handlers['referral'];
 }
 
-async function run({ polls, results = [handled], exhausted }: Script, options: Partial<RunOptions> = {}) {
+async function run(
+  { polls, routine = [], results = [handled], exhausted, handler = () => undefined }: Script,
+  options: Partial<RunOptions> = {},
+) {
   const reports: (DeliveryReport | PollReport)[] = [];
   const waits: number[] = [];
-  const maxima: (number | undefined)[] = [];
+  const maxima: number[] = [];
   let busy = 0;
   let busiest = 0;
   let next = 0;
   const parts = {
-    async poll({ max }: { max?: number | undefined }) {
+    async receive(lane: Lane, max: number, _: number, signal: AbortSignal) {
       await new Promise(setImmediate);
-      maxima.push(max);
-      const yielded = polls.shift() ?? 0;
-      if (polls.length === 0) exhausted?.();
-      if (yielded instanceof Error) throw yielded;
-      return Array.from({ length: yielded }, (): Delivery => ({
-        lane: 'urgent',
-        handle: '',
-        body: '',
-        receives: 1,
-        kind: 'malformed',
-        about: undefined,
-      }));
+      const script = lane === 'urgent' ? polls : routine;
+      if (lane === 'urgent') maxima.push(max);
+      const yielded = script.shift() ?? 0;
+      if (lane === 'urgent' && polls.length === 0) exhausted?.();
+      if (yielded === WAITS && !signal.aborted) await once(signal, 'abort');
+      if (yielded === WAITS) throw signal.reason;
+      if (typeof yielded !== 'number') throw yielded;
+      return Array.from({ length: yielded }, (): Delivery => ({ ...MESSAGE, lane }));
     },
-    async handle() {
+    async handle({ lane }: Delivery, handlers: Handlers, signal: AbortSignal) {
+      await handlers.referral({ id: lane } as AgencyReferral, signal);
       busy += 1;
       busiest = Math.max(busiest, busy);
       const result = results[Math.min(next, results.length - 1)] ?? handled;
@@ -64,7 +72,7 @@ async function run({ polls, results = [handled], exhausted }: Script, options: P
   };
   let failure: unknown;
   try {
-    await runAgency(parts, HANDLERS, { report: (each) => reports.push(each), drain: true, ...options });
+    await runAgency(parts, { referral: handler }, { report: (each) => reports.push(each), drain: true, ...options });
   } catch (error) {
     failure = error;
   }
@@ -81,9 +89,61 @@ describe('run', () => {
     const { reports, busiest, maxima } = await run({ polls: [3, 1, 2, 1, 1] }, { concurrency: 3 });
     expect(reports).toHaveLength(8);
     expect(busiest).toBe(3);
-    expect(Math.max(...maxima.map(Number))).toBe(3);
-    expect(Math.min(...maxima.map(Number))).toBe(1);
-    expect((await run({ polls: [] }, { concurrency: 50 })).maxima).toEqual([10]);
+    expect(Math.max(...maxima)).toBe(3);
+    expect(Math.min(...maxima)).toBe(1);
+    expect(new Set((await run({ polls: [] }, { concurrency: 50 })).maxima)).toEqual(new Set([10]));
+  });
+
+  it('waits at both queues at once', async () => {
+    const stop = new AbortController();
+    const taken: string[] = [];
+    const handler = ({ id }: AgencyReferral): void => {
+      taken.push(id);
+      if (taken.length === 2) stop.abort();
+    };
+    const script: Script = { polls: [0, WAITS], routine: [1, 1, WAITS], handler };
+    const { failure } = await run(script, { drain: false, signal: stop.signal });
+    expect([taken, failure]).toEqual([['routine', 'routine'], undefined]);
+  });
+
+  it('takes nothing from the routine queue as long as the urgent one is not empty', async () => {
+    const taken: string[] = [];
+    await run({ polls: [1, 2, 1, 0], routine: [2, 2], handler: ({ id }) => void taken.push(id) }, { concurrency: 8 });
+    expect(taken.join(' ')).toBe('urgent urgent urgent urgent routine routine routine routine');
+  });
+
+  it('lets no more handlers run at the same time than it may, and an urgent one before the others', async () => {
+    const running = { now: 0, most: 0 };
+    const taken: string[] = [];
+    // As when urgent ones come while two routine ones are being handled and two wait for it.
+    const script: Script = {
+      polls: [0, 0, 2, WAITS],
+      routine: [2, WAITS],
+      async handler({ id }) {
+        taken.push(id);
+        running.now += 1;
+        running.most = Math.max(running.most, running.now);
+        for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+        running.now -= 1;
+        if (taken.length === 4) stop.abort();
+      },
+    };
+    const stop = new AbortController();
+    await run(script, { drain: false, signal: stop.signal, concurrency: 2 });
+    expect([taken.join(' '), running.most]).toEqual(['routine routine urgent urgent', 2]);
+  });
+
+  it('is not kept from one queue by a failure of the other', async () => {
+    const stop = new AbortController();
+    const script: Script = { polls: [unreachable, WAITS], routine: [1, WAITS], handler: () => stop.abort() };
+    const { reports } = await run(script, { drain: false, signal: stop.signal });
+    expect(reports.map(({ result }) => result)).toEqual(['poll-failed', 'handled']);
+  });
+
+  it('does not wait at one queue any longer when somebody has to mend the other', async () => {
+    const error = new ClientError('queue-missing', 'mend this');
+    expect((await run({ polls: [0, WAITS], routine: [error] }, { drain: false })).failure).toBe(error);
+    expect((await run({ polls: [0, 0, 0, error], routine: [WAITS] }, { drain: false })).failure).toBe(error);
   });
 
   it('waits for what is under way before it ends', async () => {

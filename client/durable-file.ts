@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, readFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import type * as z from 'zod/mini';
@@ -49,6 +49,39 @@ export async function readStored<T extends z.ZodMiniType>(file: string, schema: 
     const [fault] = error instanceof RelayError ? error.faults : [];
     const what = fault ? `${fault.pointer || 'the document'} ${fault.detail}` : 'it is not JSON';
     throw new ClientError('storage', `${file} is damaged (${what}): restore it from a backup, or move it away.`);
+  }
+}
+
+/** A file that was changed less long ago may change again without its times showing it, in milliseconds. */
+const UNSETTLED = 1000;
+
+/**
+ * Reads a file as {@link readStored} does, and again only once it was changed: replaced, as `writeDurably` does, or
+ * written in place.
+ */
+export function createStoredReader<T extends z.ZodMiniType>(
+  file: string,
+  schema: T,
+): () => Promise<z.output<T> | undefined> {
+  let held: { state: string; value: z.output<T> | undefined } | undefined;
+  return async () => {
+    // Looked at before it is read: what changes in between is read again the next time.
+    const state = await stateOf(file);
+    if (held !== undefined && held.state === state) return held.value;
+    const value = await readStored(file, schema);
+    held = state === undefined ? undefined : { state, value };
+    return value;
+  };
+}
+
+/** Differs whenever the content may; `undefined` if nothing can be told yet. */
+async function stateOf(file: string): Promise<string | undefined> {
+  try {
+    const { dev, ino, size, mtimeMs, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    return Date.now() - Number(mtimeMs) < UNSETTLED ? undefined : [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
 

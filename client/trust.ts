@@ -1,7 +1,7 @@
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { Hash, PartnerId } from '../core/schema.ts';
-import { makePrivateFolder, readStored, writeDurably } from './durable-file.ts';
+import { createStoredReader, makePrivateFolder, writeDurably } from './durable-file.ts';
 import type { Directory, DirectoryPartner } from './directory.ts';
 import { type KeyUse, UntrustedKeyError } from './errors.ts';
 
@@ -33,10 +33,11 @@ export interface TrustStore {
   write(confirmed: Confirmed): Promise<void>;
 }
 
-/** A `trust.json`; read at every use, so that a confirmation reaches a program that is running. */
+/** A `trust.json`; looked at whenever it is used, so that a confirmation reaches a program that is running. */
 export function createTrustFile(file: string): TrustStore {
+  const read = createStoredReader(file, Confirmed);
   return {
-    read: async () => (await readStored(file, Confirmed)) ?? { partners: {} },
+    read: async () => (await read()) ?? { partners: {} },
     async write(confirmed) {
       await makePrivateFolder(path.dirname(file));
       await writeDurably(file, confirmed);

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { OUTCOMES, type OutcomeStatus, ROUTE_STATUSES } from '../core/contracts.ts';
 import type { ReferralName } from '../core/ids.ts';
 import { type LedgerRow, type ReferralRecord, sortKey } from '../core/ledger.ts';
+import type { Fault } from '../core/errors.ts';
 import type { Bucket } from '../core/ports.ts';
 import { Hash, Onward, PartnerId, ReferralId, Role, Routing, Timestamp, toFaults, Urgency } from '../core/schema.ts';
 
@@ -184,9 +185,10 @@ export class LedgerItemError extends Error {
   /** Its keys, parted by a blank. */
   readonly where: string;
 
-  constructor(where: string, issues: readonly z.core.$ZodIssue[]) {
-    const faults = issues.flatMap(toFaults).map(({ pointer, detail }) => `${pointer} ${detail}`);
-    super(`The ledger row ${where} is not understood: ${faults.join('; ')}`);
+  constructor(where: string, faults: readonly Fault[]) {
+    super(
+      `The ledger row ${where} is not understood: ${faults.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ')}`,
+    );
     this.name = 'LedgerItemError';
     this.where = where;
   }
@@ -195,12 +197,11 @@ export class LedgerItemError extends Error {
 /** @throws {LedgerItemError} */
 export function fromItem(value: unknown): LedgerRow {
   const item = Item.safeParse(value);
-  if (!item.success) throw new LedgerItemError('without a key', item.error.issues);
+  if (!item.success) throw new LedgerItemError('without a key', item.error.issues.flatMap(toFaults));
   const { pk, sk, rev, kind, row, lane, dueAt, sealed } = item.data;
   const [hotline, id] = pk.split('#');
-  const parsed = Row.check(
-    z.refine((row) => sortKey(row) === sk, { error: 'does not belong under its sort key', path: ['kind'] }),
-  ).safeParse({
+  const where = `${pk} ${sk}`;
+  const parsed = Row.safeParse({
     ...row,
     hotline,
     id,
@@ -209,7 +210,10 @@ export function fromItem(value: unknown): LedgerRow {
     ...((lane !== undefined || dueAt !== undefined) && { due: { lane, at: dueAt } }),
     ...(sealed !== undefined && { sealed }),
   });
-  if (!parsed.success) throw new LedgerItemError(`${pk} ${sk}`, parsed.error.issues);
+  if (!parsed.success) throw new LedgerItemError(where, parsed.error.issues.flatMap(toFaults));
+  if (sortKey(parsed.data) !== sk) {
+    throw new LedgerItemError(where, [{ pointer: '/kind', detail: 'does not belong under its sort key' }]);
+  }
   return parsed.data;
 }
 

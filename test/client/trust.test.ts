@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -129,6 +129,37 @@ describe('a trust file', () => {
     await expect(trust.require(key('de-police', police.kid))).rejects.toBeInstanceOf(UntrustedKeyError);
     await trusting(createTrustFile(file)).trust.confirm([key('de-police', police.kid)]);
     await expect(trust.require(key('de-police', police.kid))).resolves.toBeUndefined();
+  });
+
+  it('is read at every use, so that a program which runs learns of what was taken back, however that was done', async () => {
+    const file = path.join(folder, 'taken-back.json');
+    const { trust } = trusting(createTrustFile(file));
+    const trusted = JSON.stringify({ partners: { 'de-police': [police.kid] } });
+    const isTrusted = () =>
+      trust.require(key('de-police', police.kid)).then(
+        () => true,
+        (error: unknown) => (error instanceof UntrustedKeyError ? false : error),
+      );
+    writeFileSync(file, trusted);
+    expect(await isTrusted()).toBe(true);
+    writeFileSync(file, trusted.replace(police.kid, policeNew.kid));
+    expect(await isTrusted()).toBe(false);
+    // As after a while, for a file that has just been changed is not yet remembered.
+    const longAgo = (seconds: number) => utimesSync(file, seconds, seconds);
+    longAgo(1);
+    expect([await isTrusted(), await isTrusted()]).toEqual([false, false]);
+    writeFileSync(file, trusted);
+    longAgo(2);
+    expect([await isTrusted(), await isTrusted()]).toEqual([true, true]);
+    rmSync(file);
+    expect(await isTrusted()).toBe(false);
+    writeFileSync(file, trusted);
+    expect(await isTrusted()).toBe(true);
+    writeFileSync(file, trusted.slice(1));
+    expect([await isTrusted(), await isTrusted()]).toEqual([
+      expect.objectContaining({ code: 'storage' }),
+      expect.objectContaining({ code: 'storage' }),
+    ]);
   });
 
   it.each([

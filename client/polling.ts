@@ -92,10 +92,13 @@ export async function runAgency(parts: Parts, handlers: Handlers, options: RunOp
     report(told);
   }
 
+  const mayLook = (lane: Lane): boolean =>
+    active.size < concurrency && (lane === 'urgent' || quiet.has('urgent')) && !polling.aborted;
+
   async function look(lane: Lane): Promise<void> {
-    if (!(await troubles[lane].pause(polling))) return;
+    await troubles[lane].pause(polling);
+    if (!mayLook(lane)) return;
     const max = Math.min(LIMITS.receiveItems, concurrency - active.size);
-    if (max < 1) return;
     const isPressing = lane === 'urgent' && !quiet.has(lane);
     const wait = isPressing ? 0 : drain ? 1 : LONG_POLL;
     try {
@@ -118,7 +121,7 @@ export async function runAgency(parts: Parts, handlers: Handlers, options: RunOp
 
   while (!polling.aborted) {
     for (const lane of LANES) {
-      if (looks.has(lane) || active.size >= concurrency || (lane === 'routine' && !quiet.has('urgent'))) continue;
+      if (looks.has(lane) || !mayLook(lane)) continue;
       if (drain && active.size === 0 && quiet.size === LANES.length) continue;
       looks.set(
         lane,
@@ -158,7 +161,7 @@ const isTrouble = (error: unknown): boolean =>
 function createTrouble(runtime: Runtime): {
   occurred: () => void;
   isOver: () => void;
-  pause: (signal: AbortSignal) => Promise<boolean>;
+  pause: (signal: AbortSignal) => Promise<void>;
 } {
   let count = 0;
   let owed = false;
@@ -171,15 +174,14 @@ function createTrouble(runtime: Runtime): {
       count = 0;
       owed = false;
     },
-    /** @returns `false` once the signal is aborted */
+    /** Resolves at once when the signal is aborted. */
     async pause(signal) {
-      if (!owed) return true;
+      if (!owed) return;
       owed = false;
       try {
         await runtime.wait(equalJitter(PAUSE, count - 1, runtime.random()), signal);
-        return true;
       } catch {
-        return false;
+        // It was aborted, which the caller sees for itself.
       }
     },
   };

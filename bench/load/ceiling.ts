@@ -17,8 +17,8 @@ export interface Ceiling {
   /** Referrals a second, each to two agencies, at the best of the concurrencies. */
   rate: number;
   concurrency: number;
-  /** Milliseconds of processor time for each, in driver and emulators together. */
-  cpu: number;
+  /** Milliseconds of processor time for each. */
+  cpu: { driver: number; emulators: number };
 }
 
 const AGENCIES = ['first', 'second'] as const;
@@ -33,19 +33,21 @@ export async function measureCeiling(folder: string, seconds: number): Promise<C
   const child = fork(program, [join(folder, 'ceiling')], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const [{ endpoints }] = (await once(child, 'message')) as [EmulatorsUp];
   const cloud = await connectCeiling(endpoints, ['dispatch', 'inbox', ...AGENCIES]);
-  const measureCpu = async (): Promise<number> => {
+  const measureCpu = async (): Promise<Ceiling['cpu']> => {
     const answer = once(child, 'message') as Promise<[ProcessFigures]>;
     child.send('measure');
     const [emulators] = await answer;
-    return emulators.cpu + measureThisProcess().cpu;
+    return { driver: measureThisProcess().cpu, emulators: emulators.cpu };
   };
   try {
-    let best: Ceiling = { rate: 0, concurrency: 0, cpu: 0 };
+    let best: Ceiling = { rate: 0, concurrency: 0, cpu: { driver: 0, emulators: 0 } };
     // The first one warms everything up.
     for (const concurrency of [8, ...CONCURRENCIES]) {
       const before = await measureCpu();
       const { count, rate } = await measureRate(cloud, concurrency, seconds / (CONCURRENCIES.length + 1));
-      const cpu = ((await measureCpu()) - before) * (1000 / count);
+      const after = await measureCpu();
+      const spent = (where: keyof Ceiling['cpu']): number => ((after[where] - before[where]) * 1000) / count;
+      const cpu = { driver: spent('driver'), emulators: spent('emulators') };
       if (rate > best.rate) best = { rate, concurrency, cpu };
     }
     return best;

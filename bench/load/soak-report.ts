@@ -148,8 +148,9 @@ function describeCpu({ cpu, ceiling }: SoakReport): string {
   if (!cpu) return KILLED;
   const own = `${cpu.relay.toFixed(1)} ms a referral in the relay and its cloud, ${cpu.driver.toFixed(1)} ms in all partners`;
   if (!ceiling) return own;
-  const share = Math.round((100 * ceiling.cpu) / (cpu.relay + cpu.driver));
-  return `${own}; the SDK calls alone cost ${ceiling.cpu.toFixed(1)} ms, which is ${share} %`;
+  const { driver, emulators } = ceiling.cpu;
+  const share = Math.round((100 * (driver + emulators)) / (cpu.relay + cpu.driver));
+  return `${own}; the SDK calls alone cost ${driver.toFixed(1)} ms and the emulators ${emulators.toFixed(1)} ms for them, together ${share} %`;
 }
 
 /** The report for a person. */

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { once } from 'node:events';
 import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/delivery.ts';
@@ -25,12 +26,18 @@ interface Script {
   results?: (DeliveryReport | Promise<DeliveryReport>)[];
   /** Called when there is nothing more to poll. */
   exhausted?: () => void;
+  /** How many turns each message of a queue takes before it is handed over; none if not given. */
+  opening?: Record<Lane, number[]>;
   /** Handed a referral that has its lane for an id. */
   handler?: Handlers['referral'];
 }
 
+async function turns(count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 1) await new Promise(setImmediate);
+}
+
 async function run(
-  { polls, routine = [], results = [handled], exhausted, handler = () => undefined }: Script,
+  { polls, routine = [], results = [handled], exhausted, opening, handler = () => undefined }: Script,
   options: Partial<RunOptions> = {},
 ) {
   const reports: (DeliveryReport | PollReport)[] = [];
@@ -52,6 +59,7 @@ async function run(
       return Array.from({ length: yielded }, (): Delivery => ({ ...MESSAGE, lane }));
     },
     async handle({ lane }: Delivery, handlers: Handlers, signal: AbortSignal) {
+      await turns(opening?.[lane].shift() ?? 0);
       await handlers.referral({ id: lane } as AgencyReferral, signal);
       busy += 1;
       busiest = Math.max(busiest, busy);
@@ -112,25 +120,26 @@ describe('run', () => {
     expect(taken.join(' ')).toBe('urgent urgent urgent urgent routine routine routine routine');
   });
 
-  it('lets no more handlers run at the same time than it may, and an urgent one before the others', async () => {
+  it('lets no more handlers run at the same time than it may, and of those who wait an urgent one before the others', async () => {
     const running = { now: 0, most: 0 };
     const taken: string[] = [];
-    // As when urgent ones come while two routine ones are being handled and two wait for it.
+    const stop = new AbortController();
+    // Opened in this order: routine, urgent, routine, urgent. Two find a place, and two wait for one.
     const script: Script = {
-      polls: [0, 0, 2, WAITS],
+      polls: [0, 2, WAITS],
       routine: [2, WAITS],
+      opening: { routine: [0, 4], urgent: [2, 6] },
       async handler({ id }) {
         taken.push(id);
         running.now += 1;
         running.most = Math.max(running.most, running.now);
-        for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+        await turns(10);
         running.now -= 1;
         if (taken.length === 4) stop.abort();
       },
     };
-    const stop = new AbortController();
     await run(script, { drain: false, signal: stop.signal, concurrency: 2 });
-    expect([taken.join(' '), running.most]).toEqual(['routine routine urgent urgent', 2]);
+    expect([taken.join(' '), running.most]).toEqual(['routine urgent urgent routine', 2]);
   });
 
   it('is not kept from one queue by a failure of the other', async () => {
@@ -201,5 +210,64 @@ describe('run', () => {
       throw failure;
     };
     expect((await run({ polls: [2] }, { report })).failure).toBe(failure);
+  });
+
+  it('handles whatever comes, each once, within its bounds, and urgent before routine', async () => {
+    const script = fc.array(fc.oneof({ weight: 5, arbitrary: fc.nat(4) }, fc.constant(unreachable)), { maxLength: 12 });
+    const pace = fc.infiniteStream(fc.nat(6));
+    await fc.assert(
+      fc.asyncProperty(script, script, pace, fc.integer({ min: 1, max: 5 }), async (urgent, routine, slow, places) => {
+        const left = { urgent: [...urgent], routine: [...routine] };
+        const broken: string[] = [];
+        const holds = (claim: string, isSo: boolean): void => void (isSo || broken.push(claim));
+        const stop = new AbortController();
+        const handled: string[] = [];
+        let received = 0;
+        let running = 0;
+        /** Whether the last look at the urgent queue found something. */
+        let pressing = true;
+        const pass = (): Promise<void> => turns(slow.next().value ?? 0);
+        const parts = {
+          async receive(lane: Lane, max: number, _: number, signal: AbortSignal) {
+            holds('as many as there are places', max > 0 && max <= places);
+            holds('urgent before routine', lane === 'urgent' || !pressing);
+            await pass();
+            await new Promise(setImmediate);
+            signal.throwIfAborted();
+            const next = left[lane].shift() ?? 0;
+            if (lane === 'urgent') pressing = typeof next === 'number' && next > 0;
+            if (typeof next !== 'number') throw next;
+            const ids = Array.from({ length: Math.min(next, max) }, () => String(received++));
+            return ids.map((handle): Delivery => ({ ...MESSAGE, lane, handle }));
+          },
+          async handle({ lane, handle }: Delivery, handlers: Handlers, signal: AbortSignal): Promise<DeliveryReport> {
+            await pass();
+            await handlers.referral({ id: handle } as AgencyReferral, signal);
+            await pass();
+            return { result: 'handled', lane };
+          },
+          runtime: runtimeOf({ random: () => 1, wait: pass }),
+        };
+        async function handler({ id }: AgencyReferral): Promise<void> {
+          running += 1;
+          holds('no more handlers than places', running <= places);
+          handled.push(id);
+          await pass();
+          running -= 1;
+        }
+        const reports: unknown[] = [];
+        const report = (each: unknown): void => void reports.push(each);
+        const run = runAgency(parts, { referral: handler }, { report, signal: stop.signal, concurrency: places });
+        while (left.urgent.length + left.routine.length > 0 || handled.length < received) {
+          await new Promise(setImmediate);
+        }
+        stop.abort();
+        await run;
+        expect(broken).toEqual([]);
+        expect(new Set(handled).size).toBe(received);
+        const failures = [...urgent, ...routine].filter((each) => each === unreachable);
+        expect(reports).toHaveLength(received + failures.length);
+      }),
+    );
   });
 });

@@ -62,8 +62,9 @@ export interface Hotline {
   check(document: unknown, options?: { offline?: boolean }): Promise<Review>;
 
   /**
-   * Seals a draft and stores it in the journal; nothing is sent. The same draft again gives the same sealed referral,
-   * unless that was refused, or `anew` is asked for.
+   * Seals a draft for the intake key that the directory, at most a minute old, says is current, and stores it in the
+   * journal; nothing is sent. The same draft again gives the same sealed referral, unless that was refused, or `anew` is
+   * asked for.
    * @throws {RelayError} `malformed`, with a fault for each member
    * @throws {UntrustedKeyError} if the intake key has not been confirmed
    */
@@ -72,7 +73,8 @@ export interface Hotline {
   /**
    * Submits a draft, or by its id what was sealed before, and resolves once the relay owns it. May be repeated after
    * any failure: the same bytes are sent, and there is no second effect. What the journal says was accepted is not sent
-   * again, unless `resend` is asked for (after a restore of the relay from a backup).
+   * again, unless `resend` is asked for (after a restore of the relay from a backup). A draft whose intake key has been
+   * retired meanwhile is sealed anew, once.
    * @throws as {@link seal}
    */
   submit(what: object | string, options?: { resend?: boolean }): Promise<Acceptance>;
@@ -140,7 +142,7 @@ export function createHotline(options: HotlineOptions): Hotline {
 
   async function sealNow({ referral, draft }: CompletedDraft): Promise<JournalEntry> {
     await refuseUsedId(referral.id);
-    const intakeKey = currentIntakeKey(await directory.refresh());
+    const intakeKey = currentIntakeKey(await directory.current());
     await trust.require({ partner: hotline, use: 'intake', kid: intakeKey.kid });
     const entry = await sealEntry({ referral, draft }, { signingKey, intakeKey: intakeKey.jwk }, runtime.now());
     await journal.write(entry);
@@ -203,7 +205,16 @@ export function createHotline(options: HotlineOptions): Hotline {
       if (entry === undefined) {
         throw new ClientError('not-known', `The journal holds no referral ${JSON.stringify(what)}: submit its draft.`);
       }
-      return entry.acceptance && !resend ? entry.acceptance : send(entry);
+      if (entry.acceptance && !resend) return entry.acceptance;
+      try {
+        return await send(entry);
+      } catch (error) {
+        if (!(error instanceof RelayProblem) || error.code !== 'wrong-intake-key') throw error;
+        // Its key was retired since the directory was last asked for. A draft can be sealed for the next one.
+        await directory.refresh();
+        if (typeof what === 'string' || 'id' in what || entry.acceptance) throw error;
+        return send(await seal(what));
+      }
     },
 
     unfinished: () => journal.unfinished(),

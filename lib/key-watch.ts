@@ -6,7 +6,10 @@ import { describeRunbook, type Runbook } from './alarms.ts';
 import type { Place } from './place.ts';
 import type { Publisher } from './topics.ts';
 
-/** What changes who may use a key, whether it can be used, or which key a name stands for. */
+/**
+ * What changes who may use a key, whether it can be used, or which key a name stands for. Not `CreateAlias`: each new
+ * partner and each rotation makes one, and no name that is in use can be made again without one of these.
+ */
 export const WATCHED_CALLS = [
   'CancelKeyDeletion',
   'CreateGrant',

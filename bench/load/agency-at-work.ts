@@ -17,6 +17,9 @@ import type { AgencyEntry, Book } from './books.ts';
 import { digestOf } from './drafts.ts';
 import { connectMachine } from './machine.ts';
 
+/** How many referrals are handled at the same time: a large agency, which nearly every second referral is for. */
+const PARALLEL = 32;
+
 /** Before a new connection after a lost one, in milliseconds. */
 const PAUSE = 200;
 
@@ -95,7 +98,7 @@ async function connectAndRun(
     const client = createAgency({ ...profile, ...(inMemory && { seen: inMemory }), sqs, kms });
     await client.run(file, {
       signal: AbortSignal.any([signal, connection.signal]),
-      concurrency: 10,
+      concurrency: PARALLEL,
       report(report) {
         note(report);
         if (report.result === 'poll-failed') connection.abort();

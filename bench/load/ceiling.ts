@@ -86,8 +86,6 @@ export async function refer(cloud: CeilingCloud): Promise<void> {
 }
 
 async function submit(cloud: CeilingCloud, pk: string): Promise<void> {
-  // The directory, before sealing.
-  await cloud.isSuspended('hotline');
   await cloud.isSuspended('hotline');
   await cloud.read(pk);
   await cloud.put(pk, 'outbox', 'outbox#0');

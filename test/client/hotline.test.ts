@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createHotline, type Hotline, type HotlineOptions } from '../../client/hotline.ts';
 import type { Journal } from '../../client/journal.ts';
@@ -5,11 +6,13 @@ import { createTrustMemory } from '../../client/trust.ts';
 import { signStatement } from '../../core/statements.ts';
 import { answerReferral } from '../../core/use-cases/answer.ts';
 import { referralIdTime } from '../../core/ids.ts';
-import { MINUTE } from '../../core/time.ts';
+import { IntakeJwk, thumbprint } from '../../core/keys.ts';
+import { MINUTE, SECOND } from '../../core/time.ts';
 import { type Ending, faultAt, Invocation } from '../doubles/faults.ts';
+import { makeIntakeKey } from '../doubles/memory-keys.ts';
 import { type Exchange, hotlineOptions, intakeKidOf, RELAY } from '../support/partners.ts';
 import { sampleDraft, withMember } from '../support/referrals.ts';
-import { type AgencyId, signerOf, World } from '../support/world.ts';
+import { type AgencyId, signerOf, testRegistry, World } from '../support/world.ts';
 
 const immediate = sampleDraft('immediate');
 const ID = 'gb-hotline';
@@ -192,6 +195,47 @@ describe('submit', () => {
     const { id, hash } = await hotline.seal(immediate);
     expect(await hotline.submit(id)).toMatchObject({ id, sealed: hash });
     await expect(hotline.submit(world.newId())).rejects.toMatchObject({ code: 'not-known' });
+  });
+
+  it('asks for the directory once a minute, not for each referral', async () => {
+    const asked = () => log.filter(({ path }) => path === '/v1/directory').length;
+    await hotline.submit(immediate);
+    await hotline.submit(sampleDraft('routine'));
+    expect([submissions().length, asked()]).toEqual([2, 1]);
+    world.clock.advance(MINUTE);
+    await hotline.submit(sampleDraft('hash-only'));
+    expect([submissions().length, asked()]).toEqual([3, 2]);
+  });
+
+  describe('when its intake key has been retired since it asked for the directory', () => {
+    beforeEach(async () => {
+      await hotline.submit(immediate);
+      const next = makeIntakeKey();
+      world.keys.createIntakeKey(ID, { generation: 2 }, next);
+      const intakeKeys = [{ generation: 1, retiredAt: world.at() }, { generation: 2 }];
+      world.registry = testRegistry({ [ID]: { intakeKeys } });
+      const jwk = IntakeJwk.parse(createPublicKey(next).export({ format: 'jwk' }));
+      await hotline.trustKeys([{ partner: ID, use: 'intake', kid: thumbprint(jwk), state: 'changed' }]);
+      world.clock.advance(SECOND);
+      log.length = 0;
+    });
+
+    it('seals a draft anew for the next key, once', async () => {
+      const { id } = await hotline.submit(sampleDraft('routine'));
+      expect(log.map(({ path }) => path)).toEqual(['/v1/referrals', '/v1/directory', '/v1/referrals']);
+      expect(world.ledger.record(name(id)).referral).toMatchObject({ generation: 2 });
+      expect(await hotline.unfinished()).toEqual([]);
+      await hotline.submit(sampleDraft('hash-only'));
+      expect(submissions()).toHaveLength(3);
+    });
+
+    it('refuses what has an id of its own, and seals the next one for the next key', async () => {
+      const referral = { ...sampleDraft('routine'), id: world.newId(), hotline: ID, writtenAt: world.at() };
+      await expect(hotline.submit(referral)).rejects.toMatchObject({ code: 'wrong-intake-key' });
+      expect(await options.journal.read(referral.id)).toMatchObject({ state: 'refused' });
+      await hotline.submit(sampleDraft('hash-only'));
+      expect(submissions()).toHaveLength(2);
+    });
   });
 
   it('remembers a refusal, after which the draft may be sealed anew', async () => {

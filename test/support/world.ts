@@ -67,11 +67,12 @@ const partnerFile = (id: string, more: object) => ({
   }),
 });
 
-export const testRegistry = (): Registry =>
+/** @param changes members of some partners' files, by id */
+export const testRegistry = (changes: Record<string, object> = {}): Registry =>
   loadRegistry([
-    ...HOTLINES.map((id) => partnerFile(id, { kind: 'hotline', intakeKeys: [{ generation: 1 }] })),
+    ...HOTLINES.map((id) => partnerFile(id, { kind: 'hotline', intakeKeys: [{ generation: 1 }], ...changes[id] })),
     ...Object.entries(AGENCIES).map(([id, more]) =>
-      partnerFile(id, { kind: 'agency', kmsKeys: [{ generation: 1 }], ...more }),
+      partnerFile(id, { kind: 'agency', kmsKeys: [{ generation: 1 }], ...more, ...changes[id] }),
     ),
   ]);
 

@@ -18,7 +18,7 @@ import { digestOf } from './drafts.ts';
 import { connectMachine } from './machine.ts';
 
 /** How many referrals are handled at the same time: a large agency, which nearly every second referral is for. */
-const PARALLEL = 32;
+const PARALLEL = 16;
 
 /** Before a new connection after a lost one, in milliseconds. */
 const PAUSE = 200;

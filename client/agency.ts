@@ -178,10 +178,14 @@ export function createAgency(options: AgencyOptions): Agency {
     return received.map(readMessage).sort(withdrawalsFirst);
   }
 
-  /** Urgent before routine; if both are empty, waits at them in turn, a second each. */
+  /**
+   * Urgent before routine; if both are empty, waits at them in turn, a second each, and at each of them at least once:
+   * without a wait SQS may overlook what is there.
+   */
   async function poll({ max = LIMITS.receiveItems, wait = LONG_POLL, signal }: PollOptions = {}): Promise<Delivery[]> {
-    const turns = Array.from({ length: wait }, (_, turn) => [turn % 2 === 0 ? 'routine' : 'urgent', 1] as const);
-    const attempts = [['urgent', 0] as const, ...(wait > 0 ? turns : [['routine', 0] as const])];
+    const attempts: [Lane, number][] = [['urgent', 0]];
+    if (wait === 0) attempts.push(['routine', 0]);
+    for (let second = 0; second < wait; second += 2) attempts.push(['routine', 1], ['urgent', 1]);
     for (const [lane, seconds] of attempts) {
       const deliveries = await receive(lane, max, seconds, signal);
       if (deliveries.length > 0) return deliveries;

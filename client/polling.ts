@@ -10,7 +10,7 @@ import type { Runtime } from './runtime.ts';
 export interface PollOptions {
   /** At most so many messages (1–10); 10 if not given. */
   max?: number | undefined;
-  /** How long to wait for the first, in seconds (0–20); 20 if not given. */
+  /** How long to wait for the first, in seconds (0–20), by turns at both queues; 20 if not given. */
   wait?: number | undefined;
   signal?: AbortSignal | undefined;
 }

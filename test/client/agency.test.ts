@@ -89,23 +89,22 @@ describe('poll', () => {
     expect(await agency.poll({ wait: 0 })).toEqual([]);
   });
 
-  it('waits at both queues in turn while they are empty', async () => {
-    const asked: [Lane, number][] = [];
+  it.each([
+    [0, ['routine 0']],
+    [1, ['routine 1', 'urgent 1']],
+    [4, ['routine 1', 'urgent 1', 'routine 1', 'urgent 1']],
+  ])('waits at both queues in turn while they are empty: %j s', async (wait, then) => {
+    const asked: string[] = [];
     const inbox = {
       ...inboxOf(world, POLICE),
-      receive: (lane: Lane, _: number, wait: number) => {
-        asked.push([lane, wait]);
+      receive: (lane: Lane, _: number, seconds: number) => {
+        asked.push(`${lane} ${seconds}`);
         return Promise.resolve([]);
       },
     };
     const aws = { inbox, contentKeys: contentKeysOf(world, POLICE) };
-    await createAgency({ ...options, aws }).poll({ wait: 3 });
-    expect(asked).toEqual([
-      ['urgent', 0],
-      ['routine', 1],
-      ['urgent', 1],
-      ['routine', 1],
-    ]);
+    await createAgency({ ...options, aws }).poll({ wait });
+    expect(asked).toEqual(['urgent 0', ...then]);
   });
 });
 

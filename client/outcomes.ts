@@ -51,10 +51,13 @@ export async function* receiveOutcomes(
   for (;;) {
     const items = await receive(calls, drain, signal);
     if (items === undefined || (drain && items.length === 0)) return;
+    // All at once, as each of them takes its time; what goes wrong with one is met in its turn.
+    const read = items.map(({ item }) => item && readItem(item, parts));
+    for (const each of read) each?.catch(() => undefined);
     try {
-      for (const { receipt, item } of items) {
-        if (item) {
-          const outcome = await readItem(item, parts);
+      for (const [index, { receipt }] of items.entries()) {
+        const outcome = await read[index];
+        if (outcome) {
           yield outcome;
           if (outcome.kind === 'outcome' && outcome.check === 'untrusted') continue;
         }

@@ -14,10 +14,11 @@ export interface SoakReport {
   machine: { processor: string; cores: number; memory: number; node: string; loadAtEnd: number };
   /** Referrals a second that the emulators can do at all; absent if it was not measured. */
   ceiling?: Ceiling;
-  /** Referrals a second during the load: meant to be sent, accepted, and opened by all their agencies. */
+  /** Referrals a second during the load: meant to be sent, accepted, opened by all their agencies, all answers collected. */
   offered: number;
   accepted: number;
   opened: number;
+  answered: number;
   /** Milliseconds from when it was meant to be sent to the answer 202, by lane. */
   accept: Partial<Record<Lane, Percentiles>>;
   /** Milliseconds from the relay's acceptance to the agency's handler, by lane. */
@@ -49,7 +50,12 @@ export function createReport(run: SoakRun, options: SoakLoad, ceiling?: Ceiling)
   const opened = [...agencies.values()].flatMap(({ entries }) =>
     entries.flatMap((entry) => (entry.kind === 'opened' && mine.has(entry.id) ? [entry] : [])),
   );
-  const inTime = opened.filter(({ at }) => at < until).length / Math.max(1, opened.length);
+  const answers = written.flatMap((entry) => (entry.kind === 'outcome' && mine.has(entry.id) ? [entry] : []));
+  /** Referrals a second, of what was done to them while the load lasted. */
+  const rateOf = (done: readonly { at: number }[]): number => {
+    const inTime = done.filter(({ at }) => at < until).length / Math.max(1, done.length);
+    return (accepted.length * inTime) / seconds;
+  };
   const referrals = rate * seconds;
   const byLane = (lane: Lane, values: readonly { id: string; value: number }[]): number[] =>
     values.filter(({ id }) => laneOfId(id) === lane).map(({ value }) => value);
@@ -74,7 +80,8 @@ export function createReport(run: SoakRun, options: SoakLoad, ceiling?: Ceiling)
     ...(ceiling && { ceiling }),
     offered: rate,
     accepted: accepted.filter(({ at }) => at < until).length / seconds,
-    opened: (accepted.length * inTime) / seconds,
+    opened: rateOf(opened),
+    answered: rateOf(answers),
     accept: lanes(accepted.map(({ id, took }) => ({ id, value: took }))),
     open: lanes(opened.map(({ id, waited }) => ({ id, value: waited }))),
     lateness: percentilesOf(run.lateness),
@@ -164,7 +171,8 @@ load        ${options.seconds} s, each referral to two of ${options.agencies} ag
 ceiling     ${ceiling ? `${ceiling.rate.toFixed(1)} referrals/s: the same SDK calls alone, ${ceiling.concurrency} at a time` : 'not measured'}
 offered     ${report.offered.toFixed(1)}/s${share(report.offered)}
 accepted    ${report.accepted.toFixed(1)}/s${share(report.accepted)}, ${verdict.accepted} in all
-opened      ${report.opened.toFixed(1)}/s by all its agencies${share(report.opened)}, ${verdict.opened} of ${verdict.routes} routes in all; ${verdict.outcomes} outcomes collected
+opened      ${report.opened.toFixed(1)}/s by all its agencies${share(report.opened)}, ${verdict.opened} of ${verdict.routes} routes in all
+answered    ${report.answered.toFixed(1)}/s, collected by its hotline${share(report.answered)}, ${verdict.outcomes} in all
 accept      urgent ${figures(report.accept.urgent)}
             routine ${figures(report.accept.routine)}
 to opened   urgent ${figures(report.open.urgent)}

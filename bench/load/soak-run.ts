@@ -62,7 +62,7 @@ export interface SoakRun {
   cpu: { relay: number; driver: number };
 }
 
-const HOTLINES = 4;
+const HOTLINES = 8;
 const AHEAD_SECONDS = 2;
 const WARM_UP = 30;
 /** How long everything may take to come to rest, in milliseconds. */

@@ -459,6 +459,27 @@ describe('outcomes', () => {
     expect(await collect()).toMatchObject([{ payload: { agency: 'ca-police' } }]);
   });
 
+  it('meets what goes wrong with one item in its turn, after those that came before it', async () => {
+    const first = await hotline.submit(immediate);
+    const second = await hotline.submit(sampleDraft('routine'));
+    await world.dispatch();
+    await state('de-police', first.id);
+    await state('fr-police', second.id);
+    const failure = new Error('the disk is gone');
+    const journal: Journal = {
+      ...options.journal,
+      read: (id) => (id === second.id ? Promise.reject(failure) : options.journal.read(id)),
+    };
+    const seen: unknown[] = [];
+    const consume = async () => {
+      for await (const outcome of createHotline({ ...options, journal }).outcomes({ drain: true })) seen.push(outcome);
+    };
+    await expect(consume()).rejects.toBe(failure);
+    expect(seen).toMatchObject([{ referral: first.id, check: 'verified' }]);
+    world.clock.advance(3 * MINUTE);
+    expect(await collect()).toMatchObject([{ referral: second.id, check: 'verified' }]);
+  });
+
   it('keeps what cannot be verified before its key is trusted', async () => {
     await answered();
     const trust = createTrustMemory({ partners: { 'ca-police': [signerOf('ca-police').kid] } });

@@ -53,8 +53,8 @@ interface Parts {
 }
 
 /**
- * See `Agency.run`. Waits at both queues at once, so that neither makes the other wait; but as long as the urgent one is
- * not empty, nothing is taken from the routine one.
+ * See `Agency.run`. Waits at both queues at once, so that neither makes the other wait; but after a look at the urgent one
+ * that found something, the routine one is not asked again until another finds nothing.
  */
 export async function runAgency(parts: Parts, handlers: Handlers, options: RunOptions): Promise<void> {
   const { signal = new AbortController().signal, concurrency = 4, drain = false } = options;
@@ -106,7 +106,9 @@ export async function runAgency(parts: Parts, handlers: Handlers, options: RunOp
       if (deliveries.length > 0) quiet.delete(lane);
       else quiet.add(lane);
       for (const delivery of deliveries) {
-        const task = take(delivery).finally(() => active.delete(task));
+        const task = take(delivery)
+          .catch(fail)
+          .finally(() => active.delete(task));
         active.add(task);
       }
     } catch (error) {

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import { OUTCOMES, type OutcomeStatus, ROUTE_STATUSES } from '../core/contracts.ts';
+import type { Fault } from '../core/errors.ts';
 import type { ReferralName } from '../core/ids.ts';
 import { type LedgerRow, type ReferralRecord, sortKey } from '../core/ledger.ts';
-import type { Fault } from '../core/errors.ts';
 import type { Bucket } from '../core/ports.ts';
 import { Hash, Onward, PartnerId, ReferralId, Role, Routing, Timestamp, toFaults, Urgency } from '../core/schema.ts';
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { AgencyEntry, HotlineEntry } from '../../bench/load/books.ts';
 import { createReport, describeReport } from '../../bench/load/soak-report.ts';
 import type { SoakLoad, SoakRun } from '../../bench/load/soak-run.ts';
 
@@ -24,6 +25,8 @@ const run: SoakRun = {
   cpu: { relay: -2, driver: 4 },
 };
 
+const bookOf = <T>(entries: T[]) => ({ entries, add: () => undefined });
+
 describe('the report of a soak', () => {
   it('says how memory grew and what a referral cost', () => {
     const report = createReport({ ...run, cpu: { relay: 8, driver: 4 } }, load);
@@ -33,6 +36,20 @@ describe('the report of a soak', () => {
     expect(text).toContain(
       'memory      of the relay: grew by a factor of 1.20 between the second and the last quarter\n',
     );
+  });
+
+  it('says how much was opened and answered while the load lasted', () => {
+    const accepted: HotlineEntry = { kind: 'accepted', id: 'one', agencies: ['a', 'b'], took: 5, at: 1_000 };
+    const outcome = { kind: 'outcome', id: 'one', status: 'opened', again: false } as const;
+    const opened = { kind: 'opened', hotline: 'h', id: 'one', version: 1, digest: '', urgency: 'routine' } as const;
+    const hotline = bookOf<HotlineEntry>([
+      accepted,
+      { ...outcome, agency: 'a', at: 7_000 },
+      { ...outcome, agency: 'b', at: 9_000 },
+    ]);
+    const agency = bookOf<AgencyEntry>([2_000, 3_000].map((at) => ({ ...opened, waited: 1, at })));
+    const busy = { ...run, hotlines: new Map([['h', hotline]]), agencies: new Map([['a', agency]]) };
+    expect(createReport(busy, load)).toMatchObject({ accepted: 1 / 8, opened: 1 / 8, answered: 1 / 16 });
   });
 
   it('says neither of a relay that was killed meanwhile', () => {

@@ -1,12 +1,12 @@
+import { once } from 'node:events';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { once } from 'node:events';
 import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/delivery.ts';
 import { ClientError, UntrustedKeyError } from '../../client/errors.ts';
 import type { Delivery } from '../../client/inbox.ts';
-import type { Lane } from '../../core/names.ts';
 import { type PollReport, runAgency, type RunOptions } from '../../client/polling.ts';
 import { runtimeOf } from '../../client/runtime.ts';
+import type { Lane } from '../../core/names.ts';
 
 const MESSAGE = { handle: '', body: '', receives: 1, kind: 'malformed', about: undefined } as const;
 const handled: DeliveryReport = { result: 'handled', lane: 'urgent' };
@@ -202,6 +202,18 @@ describe('run', () => {
   it('does not pause because of one partner, nor of a handler that fails', async () => {
     const { waits, reports } = await run({ polls: [2], results: [leftBy(untrusted), leftBy(new Error('bug'))] });
     expect([waits, reports.length]).toEqual([[], 2]);
+  });
+
+  it('fails, after what is under way, with what nobody expected of a message', async () => {
+    const failure = new Error('bug');
+    const opening = { urgent: [0, 10], routine: [] };
+    let count = 0;
+    const handler = (): void => {
+      count += 1;
+      if (count === 1) throw failure;
+    };
+    const { failure: found, reports } = await run({ polls: [2], opening, handler });
+    expect([found, reports]).toEqual([failure, [handled]]);
   });
 
   it('fails, after what is under way, when reporting fails', async () => {

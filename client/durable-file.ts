@@ -1,6 +1,6 @@
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import type * as z from 'zod/mini';
 import { RelayError } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
@@ -12,23 +12,51 @@ import { ClientError } from './errors.ts';
  * disk. Nobody but the owner can read them.
  */
 
-/** Writes beside, syncs, renames, and syncs the folder, without which a rename may be lost (not possible on Windows). */
+/**
+ * Writes beside, syncs, renames, and syncs the folder. A disk that fills up meanwhile takes a part without an error, so
+ * all of it is written before the rename (`writeFile` of a handle sees to that; libraries that call `write` do not).
+ */
 export async function writeDurably(file: string, value: object): Promise<void> {
-  await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-  if (process.platform === 'win32') return;
-  const folder = await open(path.dirname(file));
+  const beside = `${file}.${randomUUID()}`;
   try {
-    await folder.sync();
+    const handle = await open(beside, 'wx', 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+  await syncFolder(path.dirname(file));
+}
+
+/** Without it what was renamed, or made, in a folder may be lost. Windows has no such call. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder);
+  try {
+    await handle.sync();
   } finally {
-    await folder.close();
+    await handle.close();
   }
 }
 
 /** Makes a folder, and those above it, for the owner alone. */
 export async function makePrivateFolder(folder: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (made === undefined) return;
   // `mode` is subject to the umask, which may only take away; an inherited ACL may not.
-  if (made !== undefined && process.platform !== 'win32') await chmod(folder, 0o700);
+  if (process.platform !== 'win32') await chmod(folder, 0o700);
+  const top = path.dirname(path.resolve(made));
+  let above = path.resolve(folder);
+  do {
+    above = path.dirname(above);
+    await syncFolder(above);
+  } while (above !== top);
 }
 
 /**

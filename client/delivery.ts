@@ -46,7 +46,7 @@ export interface Handlers {
  * - `handled`: the handler has returned; answered `opened` and removed.
  * - `duplicate`: handled before; answered `opened` again and removed.
  * - `withdrawn`: the withdrawal is remembered and told; removed.
- * - `discarded`: a referral withdrawn before; nothing answered, removed.
+ * - `discarded`: a referral withdrawn before it was handed over; nothing answered, removed.
  * - `unreadable`: left for the dead letters; `answered` so unless it does not tell what it is about, or names what the
  *   relay never sent here.
  * - `left`: no verdict, or the handler or the answer failed; nothing is lost, and it comes back after a growing delay.
@@ -117,12 +117,13 @@ export function createDeliveryHandler(
     const { hotline, id, version } = message;
     const sealed = hashText(message.sealed);
     const known = await recall(message);
-    if (known.withdrawn?.sealed === sealed) {
-      await inbox.remove(delivery);
-      return { result: 'discarded' };
-    }
+    // Also after a withdrawal: a hotline must not believe that nobody read what was handed over here.
     const before = known.handled.some((handled) => handled.version === version && handled.sealed === sealed);
     if (!before) {
+      if (known.withdrawn?.sealed === sealed) {
+        await inbox.remove(delivery);
+        return { result: 'discarded' };
+      }
       let referral: AgencyReferral;
       try {
         referral = await parts.open(message);
@@ -131,7 +132,8 @@ export function createDeliveryHandler(
         throw error;
       }
       await handlers.referral(referral, signal);
-      await seen.write({ ...known, handled: [...known.handled, { version, sealed }] });
+      const { handled, ...others } = await recall(message);
+      await seen.write({ ...others, handled: [...handled, { version, sealed }] });
     }
     await parts.answer({ hotline, id, version, sealed });
     await inbox.remove(delivery);
@@ -175,7 +177,7 @@ export function createDeliveryHandler(
       const { hotline, id, acceptedAt } = message;
       const handed = known.handled.length > 0;
       await handlers.withdrawn?.({ hotline, id, reason: statement.reason, acceptedAt, handed });
-      await seen.write({ ...known, withdrawn: { ...withdrawn, told: true } });
+      await seen.write({ ...(await recall(message)), withdrawn: { ...withdrawn, told: true } });
     }
     await inbox.remove(delivery);
     return { result: 'withdrawn' };
@@ -191,6 +193,7 @@ export function createDeliveryHandler(
     }
   }
 
+  /** Read again before each write: a handler takes its time, and another machine may have written meanwhile. */
   async function recall({ hotline, id }: ReferralName): Promise<SeenReferral> {
     return (await seen.read({ hotline, id })) ?? { v: 1, hotline, id, handled: [] };
   }

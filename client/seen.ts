@@ -30,7 +30,10 @@ export type SeenReferral = z.infer<typeof Seen>;
  */
 export interface SeenStore {
   read(name: ReferralName): Promise<SeenReferral | undefined>;
-  /** Writes over the entry of the same hotline and id; resolves once it is stored durably. */
+  /**
+   * Writes over the entry of the same hotline and id; resolves once it is stored durably. It was read the moment before;
+   * where several machines write, it must not lose what another added to `handled`, nor its `withdrawn`.
+   */
   write(seen: SeenReferral): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/deli
 import { ClientError } from '../../client/errors.ts';
 import { createHotline, type Hotline } from '../../client/hotline.ts';
 import type { Delivery } from '../../client/inbox.ts';
+import type { Runtime } from '../../client/runtime.ts';
 import { createTrustMemory } from '../../client/trust.ts';
 import { hashText } from '../../core/base64url.ts';
 import type { ReferralMessage } from '../../core/contracts.ts';
@@ -54,6 +55,12 @@ const stated = (id: string) =>
     .statements.flatMap(({ content }) =>
       content.type === 'outcome' ? [[content.agency, content.status, content.reason ?? content.version]] : [],
     );
+
+/** A way to the relay on which no statement gets through. */
+const unanswered: Runtime['fetch'] = (url, init) => {
+  const { fetch = globalThis.fetch } = options.runtime ?? {};
+  return url.endsWith('/outcomes') ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init);
+};
 
 async function pollOne(from: Agency = agency): Promise<Delivery> {
   const [delivery, ...others] = await from.poll({ max: 1, wait: 0 });
@@ -194,19 +201,27 @@ describe('a delivered referral', () => {
     expect(received).toHaveLength(1);
   });
 
+  it('leaves in the memory what another machine wrote there while the handler was running', async () => {
+    const id = await submit();
+    const delivery = await pollOne();
+    const other = createAgency(options);
+    await hotline.withdraw(id, 'error');
+    await world.dispatch();
+    const told: unknown[] = [];
+    const report = await agency.handle(delivery, {
+      referral: async () => void (await handleAll({ ...take, withdrawn: (each) => void told.push(each) }, other)),
+    });
+    expect([report.result, told]).toMatchObject(['handled', [{ handed: false }]]);
+    expect(await options.seen.read({ hotline: HOTLINE, id })).toMatchObject({
+      handled: [{ version: 1 }],
+      withdrawn: { reason: 'error', told: true },
+    });
+  });
+
   it('is answered at the next receipt if that failed after the handler had returned', async () => {
     const id = await submit();
-    const { fetch = globalThis.fetch } = options.runtime ?? {};
-    const broken = createAgency({
-      ...options,
-      patience: 1,
-      runtime: {
-        ...options.runtime,
-        fetch: (url, init) =>
-          url.endsWith('/outcomes') ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init),
-      },
-    });
-    expect(await handleAll(take, broken)).toMatchObject([{ result: 'left', error: { code: 'relay-unreachable' } }]);
+    const cutOff = createAgency({ ...options, patience: 1, runtime: { ...options.runtime, fetch: unanswered } });
+    expect(await handleAll(take, cutOff)).toMatchObject([{ result: 'left', error: { code: 'relay-unreachable' } }]);
     expect([received.length, stated(id), left().length]).toEqual([1, [], 1]);
     world.clock.advance(MINUTE);
     expect(await handleAll()).toMatchObject([{ result: 'duplicate' }]);
@@ -351,6 +366,21 @@ describe('a withdrawn referral', () => {
     expect(await agency.handle(referral, handlers)).toMatchObject({ result: 'discarded' });
     expect(told).toMatchObject([{ handed: false }]);
     expect([received, stated(id), left()]).toEqual([[], [], []]);
+  });
+
+  it('does not keep an agency from answering that it has what was handed over before', async () => {
+    const id = await submit();
+    const cutOff = createAgency({ ...options, patience: 1, runtime: { ...options.runtime, fetch: unanswered } });
+    expect(await handleAll(take, cutOff)).toMatchObject([{ result: 'left', error: { code: 'relay-unreachable' } }]);
+    await hotline.withdraw(id, 'error');
+    await world.dispatch();
+    world.clock.advance(MINUTE);
+    const told: unknown[] = [];
+    const reports = await handleAll({ ...take, withdrawn: (each) => void told.push(each) });
+    expect(reports.map(({ result }) => result).sort()).toEqual(['duplicate', 'withdrawn']);
+    expect([received.length, told]).toMatchObject([1, [{ handed: true }]]);
+    expect([stated(id), left()]).toEqual([[[POLICE, 'opened', 1]], []]);
+    expect(await hotline.status(id)).toMatchObject({ routes: [{ agency: 'ca-police' }, { status: 'opened' }] });
   });
 
   it('is told again until the handler has returned, and then no more', async () => {

@@ -156,7 +156,8 @@ export class SimulatedAgency {
         invocation.call('inbox.hide', () => queues.changeVisibility(queueOf(lane), handle, seconds)),
       remove: ({ lane, handle, body }) =>
         invocation.call('inbox.remove', () => {
-          this.#world.witness.removed(this.id, JSON.parse(body) as AgencyMessage);
+          const message = JSON.parse(body) as AgencyMessage;
+          this.#world.witness.removed(this.id, message, this.#handOvers.isRemembered(message));
           queues.remove(queueOf(lane), handle);
         }),
     };

@@ -1,4 +1,5 @@
 import type { SeenReferral } from '../../client/seen.ts';
+import type { AgencyMessage } from '../../core/contracts.ts';
 import type { ReferralName } from '../../core/ids.ts';
 import { caseKey } from './referral-case.ts';
 
@@ -42,6 +43,11 @@ export class HandOvers {
       const handOver = versions.get(version);
       if (handOver?.state === 'returned') handOver.state = state;
     }
+  }
+
+  /** Whether it was handed over, and the client knows. */
+  isRemembered(message: AgencyMessage): boolean {
+    return message.kind !== 'withdrawn' && this.#versions(message).get(message.version)?.state === 'remembered';
   }
 
   #versions(name: ReferralName): Map<number, HandOver> {

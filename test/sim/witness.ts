@@ -111,12 +111,12 @@ export class Witness {
     this.#holdVersion(label, subject, message);
   }
 
-  /** An agency removes a message from its queue. */
-  removed(agency: string, message: AgencyMessage): void {
+  /** An agency removes a message from its queue; `handed` if it remembers that it handed it over. */
+  removed(agency: string, message: AgencyMessage, handed: boolean): void {
     if (message.kind === 'withdrawn') return;
     const subject = this.open(message);
     const isOpened = subject.opened.has(`${agency} v${message.version}`);
-    if (isOpened || subject.withdrawal !== 'none') return;
+    if (isOpened || (subject.withdrawal !== 'none' && !handed)) return;
     this.fail('kept', `${agency} removes ${subject.label} v${message.version}, and the relay has no answer`);
   }
 

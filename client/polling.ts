@@ -2,7 +2,7 @@ import { LIMITS } from '../core/limits.ts';
 import { type Lane, LANES } from '../core/names.ts';
 import { MINUTE, SECOND } from '../core/time.ts';
 import type { DeliveryReport, Handlers } from './delivery.ts';
-import { ClientError, type ClientErrorCode } from './errors.ts';
+import { ClientError, type ClientErrorCode, RelayProblem } from './errors.ts';
 import type { Delivery } from './inbox.ts';
 import { type Backoff, equalJitter } from './retry.ts';
 import type { Runtime } from './runtime.ts';
@@ -156,8 +156,13 @@ function createGate(places: number): <T>(lane: Lane, act: () => Promise<T>) => P
 
 const isFatal = (error: unknown): boolean => error instanceof ClientError && FATAL.has(error.code);
 
+/** Refusals that the answer to any other message would meet as well, until somebody mends clock, key or address. */
+const OF_EVERY_CALL = new Set<RelayProblem['code']>(['unauthorized', 'stale-signature', 'wrong-role', 'unknown']);
+
 const isTrouble = (error: unknown): boolean =>
-  error instanceof ClientError && (error.transient || error.code === 'relay-unreachable');
+  error instanceof RelayProblem
+    ? error.transient || OF_EVERY_CALL.has(error.code)
+    : error instanceof ClientError && (error.transient || error.code === 'relay-unreachable');
 
 /** One pause after each trouble, longer each time until something succeeds. */
 function createTrouble(runtime: Runtime): {

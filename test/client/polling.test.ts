@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/delivery.ts';
-import { ClientError, UntrustedKeyError } from '../../client/errors.ts';
+import { ClientError, RelayProblem, UntrustedKeyError } from '../../client/errors.ts';
 import type { Delivery } from '../../client/inbox.ts';
 import { type PollReport, runAgency, type RunOptions } from '../../client/polling.ts';
 import { runtimeOf } from '../../client/runtime.ts';
+import { ERRORS } from '../../core/errors.ts';
 import type { Lane } from '../../core/names.ts';
 
 const MESSAGE = { handle: '', body: '', receives: 1, kind: 'malformed', about: undefined } as const;
@@ -199,9 +200,23 @@ describe('run', () => {
     expect(waits).toEqual([1_000, 2_000, 1_000]);
   });
 
-  it('does not pause because of one partner, nor of a handler that fails', async () => {
-    const { waits, reports } = await run({ polls: [2], results: [leftBy(untrusted), leftBy(new Error('bug'))] });
-    expect([waits, reports.length]).toEqual([[], 2]);
+  it.each(['unauthorized', 'stale-signature', 'wrong-role', 'unknown', 'slow-down', 'try-again'] as const)(
+    'pauses while the relay answers %s, as it would to the next message',
+    async (code) => {
+      const status = code === 'unknown' ? 404 : ERRORS[code].status;
+      const results = [leftBy(new RelayProblem({ status, code, detail: 'mend this' }))];
+      const stop = new AbortController();
+      const script = { polls: [1, 0, 1, 0, 0, 0], results, exhausted: () => stop.abort() };
+      const { waits } = await run(script, { drain: false, signal: stop.signal });
+      expect(waits).toEqual([1_000, 2_000]);
+    },
+  );
+
+  it('does not pause because of one partner or message, nor of a handler that fails', async () => {
+    const expired = new RelayProblem({ status: 410, code: 'content-expired', detail: 'gone' });
+    const results = [leftBy(untrusted), leftBy(expired), leftBy(new Error('bug'))];
+    const { waits, reports } = await run({ polls: [3], results });
+    expect([waits, reports.length]).toEqual([[], 3]);
   });
 
   it('fails, after what is under way, with what nobody expected of a message', async () => {

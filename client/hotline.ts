@@ -140,21 +140,28 @@ export function createHotline(options: HotlineOptions): Hotline {
     return known && known.state !== 'refused' ? known : sealNow(completed);
   }
 
-  async function sealNow({ referral, draft }: CompletedDraft): Promise<JournalEntry> {
-    await refuseUsedId(referral.id);
+  /** Ids that are being given to sealed bytes. */
+  const taken = new Set<string>();
+
+  async function sealNow(completed: CompletedDraft): Promise<JournalEntry> {
+    const { id } = completed.referral;
+    if (taken.has(id)) throw usedId();
+    taken.add(id);
+    try {
+      return await sealAs(completed);
+    } finally {
+      taken.delete(id);
+    }
+  }
+
+  async function sealAs({ referral, draft }: CompletedDraft): Promise<JournalEntry> {
+    // An id names one sequence of sealed bytes for ever; only a document that brings its own can ask for another.
+    if ((await journal.read(referral.id)) !== undefined) throw usedId();
     const intakeKey = currentIntakeKey(await directory.current());
     await trust.require({ partner: hotline, use: 'intake', kid: intakeKey.kid });
     const entry = await sealEntry({ referral, draft }, { signingKey, intakeKey: intakeKey.jwk }, runtime.now());
     await journal.write(entry);
     return entry;
-  }
-
-  /** An id names one sequence of sealed bytes for ever; only a document that brings its own can ask for another. */
-  async function refuseUsedId(id: string): Promise<void> {
-    if ((await journal.read(id)) === undefined) return;
-    const detail =
-      'names a referral that was sealed before: submit that one by its id, or leave out "id", "hotline" and "writtenAt" to make a new one';
-    throw new RelayError('malformed', `Correct /id: it ${detail}.`, { faults: [{ pointer: '/id', detail }] });
   }
 
   async function send(entry: JournalEntry): Promise<Acceptance> {
@@ -258,6 +265,12 @@ export function createHotline(options: HotlineOptions): Hotline {
     reviewKeys: async (partner) => trust.review(await directory.refresh(), partner),
     trustKeys: (entries) => trust.confirm(entries),
   };
+}
+
+function usedId(): RelayError {
+  const detail =
+    'names a referral that was sealed before: submit that one by its id, or leave out "id", "hotline" and "writtenAt" to make a new one';
+  return new RelayError('malformed', `Correct /id: it ${detail}.`, { faults: [{ pointer: '/id', detail }] });
 }
 
 function currentIntakeKey({ intakeKeys }: Directory): Directory['intakeKeys'][number] {

@@ -147,6 +147,16 @@ describe('seal', () => {
     expect(await options.journal.read(referral.id)).toEqual(entry);
   });
 
+  it('gives one id to one of two referrals that ask for it at the same time', async () => {
+    const referral = { ...immediate, id: world.newId(), hotline: ID, writtenAt: world.at() };
+    const [first, second] = await Promise.allSettled([
+      hotline.seal(referral),
+      hotline.seal({ ...referral, urgency: 'high' }),
+    ]);
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'malformed', faults: [{ pointer: '/id' }] } });
+    expect(first).toMatchObject({ status: 'fulfilled', value: await options.journal.read(referral.id) });
+  });
+
   it('refuses a referral in the name of another hotline', async () => {
     const referral = { ...immediate, id: world.newId(), hotline: 'us-hotline', writtenAt: world.at() };
     await expect(hotline.seal(referral)).rejects.toMatchObject({ faults: [{ pointer: '/hotline' }] });

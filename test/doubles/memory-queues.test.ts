@@ -83,10 +83,12 @@ describe('the queues in memory', () => {
     expect([queues.bodies(QUEUE), queues.forgotten]).toEqual([[], 2]);
   });
 
-  it('may deliver a message twice at once, where disorder is wanted', () => {
+  it('may deliver a message again, though it was removed, where disorder is wanted', () => {
     const { queues } = open({ randomness: inTurn(0.1), duplicates: 0.2 });
     queues.send(QUEUE, 'a');
-    expect([...queues.receive(QUEUE, 1), ...queues.receive(QUEUE, 1)].map(({ body }) => body)).toEqual(['a', 'a']);
+    const [first] = queues.receive(QUEUE, 1);
+    queues.remove(QUEUE, first?.handle ?? '');
+    expect(queues.receive(QUEUE, 1)).toMatchObject([{ body: 'a', receives: 2 }]);
   });
 
   it('may deliver in another order, where disorder is wanted', () => {

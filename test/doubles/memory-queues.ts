@@ -16,13 +16,13 @@ export interface QueueSettings {
   deadLetters?: { queue: string; maxReceives: number };
 }
 
-/** What may become of a message: it is received by two at once, received again, moved to the dead letters, or forgotten. */
-export type QueueEvent = 'received twice' | 'received again' | 'dead letter' | 'forgotten';
+/** What may become of a message: it is there twice, received again, moved to the dead letters, or forgotten. */
+export type QueueEvent = 'duplicated' | 'received again' | 'dead letter' | 'forgotten';
 
 /** How far the queues go in what SQS allows itself: order, and delivering twice. */
 export interface Disorder {
   randomness: Randomness;
-  /** The share of received messages that somebody else may receive at once. */
+  /** The share of received messages of which there is another copy, to be received and removed by itself. */
   duplicates: number;
   /** Told what becomes of single messages. */
   tell?: (event: QueueEvent) => void;
@@ -132,11 +132,14 @@ export class MemoryQueues {
       if (message.visibleAt > now || this.#isDead(queue, message)) continue;
       if (message.receives > 0) this.#tell('received again');
       message.receives += 1;
+      if (this.#isDuplicated()) {
+        this.#tell('duplicated');
+        queue.messages.add({ ...message, handle: undefined });
+      }
       if (message.handle !== undefined) queue.inFlight.delete(message.handle);
       message.handle = `receipt-${++this.#handles}`;
+      message.visibleAt = hiddenUntil;
       queue.inFlight.set(message.handle, message);
-      if (this.#isDuplicated()) this.#tell('received twice');
-      else message.visibleAt = hiddenUntil;
       received.push({
         handle: message.handle,
         body: message.body,

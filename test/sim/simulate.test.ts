@@ -11,7 +11,7 @@ const EXPECTED = [
   ...STEP_NAMES,
   ...[...MISHAPS, 'stale'].map((what) => `fault: ${what}`),
   ...['fine', 'request-lost', 'answer-lost', 'twice'].map((wire) => `network: ${wire}`),
-  ...['received twice', 'received again', 'dead letter', 'forgotten'].map((event) => `message: ${event}`),
+  ...['duplicated', 'received again', 'dead letter', 'forgotten'].map((event) => `message: ${event}`),
   'a hotline is to slow down',
   'clock of a function',
   'old registry',

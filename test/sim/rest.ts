@@ -204,19 +204,40 @@ const isForHotline = ({ type }: StatementContent): boolean => type === 'outcome'
 /** Content goes when its time has come, and everything when custody ends. */
 async function untilForgotten(world: World, absent: string | undefined): Promise<void> {
   const { content, custody } = world.retention;
-  for (const wait of [content + 2 * HOUR, content + 2 * HOUR, custody, SCHEDULE.abandoned]) {
-    world.begin(() => `== ${Math.round(wait / DAY)} days later`, 0);
-    world.clock.advance(wait);
-    for (let times = 0; times < 3; times += 1) {
-      runSweep(world, PAGE, CALM);
-      await world.processes.settle();
-      world.clock.advance(MINUTE);
-    }
-    for (const lane of LANES) while (deliver(world, lane, 10, CALM) > 0) await world.processes.settle();
-  }
+  await letPass(world, content + 2 * HOUR);
+  await letPass(world, content + 2 * HOUR);
+  checkContentRemoved(world, absent);
+  await letPass(world, custody);
+  await letPass(world, SCHEDULE.abandoned);
   for (const name of world.ledger.names()) {
     const { referral, routes } = world.ledger.record(name);
     if (referral && routes.some(({ agency }) => agency === absent)) continue;
     throw new Violation('rest', `${world.witness.find(name)?.label} is kept for ever`);
+  }
+}
+
+/** After a while, sweep does what has become due, and then has nothing to write any more. */
+async function letPass(world: World, wait: number): Promise<void> {
+  world.begin(() => `== ${Math.round(wait / DAY)} days later`, 0);
+  world.clock.advance(wait);
+  let before = 0;
+  for (let times = 0; times < 3; times += 1) {
+    before = world.writes;
+    runSweep(world, PAGE, CALM);
+    await world.processes.settle();
+    world.clock.advance(MINUTE);
+  }
+  if (world.writes !== before)
+    throw new Violation('rest', 'sweep goes on writing, though it has done all that was due');
+  for (const lane of LANES) while (deliver(world, lane, 10, CALM) > 0) await world.processes.settle();
+}
+
+/** Twice the time of content has passed since all was final that can be. */
+function checkContentRemoved(world: World, absent: string | undefined): void {
+  for (const name of world.ledger.names()) {
+    const { referral, routes } = world.ledger.record(name);
+    if (!referral || referral.contentRemovedAt !== undefined || routes.some(({ agency }) => agency === absent))
+      continue;
+    throw new Violation('content', `the content of ${world.witness.find(name)?.label} is kept beyond its time`);
   }
 }

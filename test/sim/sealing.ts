@@ -15,7 +15,16 @@ export interface Address {
   onward: Onward;
 }
 
-/** A small but complete referral. */
+/** In every script and of every length: the longest makes a document larger than the smallest that is sealed. */
+const SUMMARIES = [
+  'A child was asked for pictures.',
+  'Ein Kind wurde nach Bildern gefragt: „Größe?“',
+  'Ребёнка просили прислать снимки. 子供が写真を求められた。 🙂',
+  'e\u0301 is not é, and \ud83d\udc67\u200d\ud83d\udc66 are two children',
+  'ß'.repeat(2_000),
+];
+
+/** A complete referral; its id decides what it tells. */
 export const writeDocument = ({ hotline, id }: ReferralName, address: Address): object => ({
   schema: 'referral/1',
   id,
@@ -23,10 +32,12 @@ export const writeDocument = ({ hotline, id }: ReferralName, address: Address): 
   writtenAt: '2026-11-23T09:30:00.000Z',
   ...address,
   ...(address.urgency !== 'routine' && { urgencyReason: 'A child may be in danger.' }),
-  incident: { type: 'online-enticement', at: '2026-11-22T19:00:00.000Z' },
+  incident: { type: 'online-enticement', at: '2026-11-22T19:00:00.000Z', summary: summaryOf(id) },
   suspects: [{ emails: ['someone@example.org'] }],
   handling: { tlp: 'AMBER' },
 });
+
+const summaryOf = (id: string): string | undefined => SUMMARIES[Number.parseInt(id.slice(-4), 16) % SUMMARIES.length];
 
 /** Sealed as protocol section 2 says, but for the content key, which is one of a few: to unwrap a key takes long. */
 export async function seal(

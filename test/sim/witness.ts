@@ -101,7 +101,7 @@ export class Witness {
     if (!variant) return this.fail('confidential', `${label}: what was not accepted`);
     if (lane !== laneOf(variant.submission.urgency)) this.fail('truthful', `${label}: in the wrong lane`);
     if (!this.#mayReceive(agency, subject, variant)) this.fail('confidential', `${label}: not routed there`);
-    this.#count(`${agency} ${caseKey(message)} ${message.kind ?? `v${message.version}`}`);
+    this.count(`${agency} ${caseKey(message)} ${message.kind ?? `v${message.version}`}`);
     if (message.kind === 'withdrawn') {
       if (subject.withdrawal === 'none') this.fail('withdrawn', `${label}: a withdrawal that nobody made`);
       return;
@@ -164,7 +164,8 @@ export class Witness {
     );
   }
 
-  #count(what: string): void {
+  /** One more message was put into a queue. */
+  count(what: string): void {
     this.sends.set(what, (this.sends.get(what) ?? 0) + 1);
   }
 }

@@ -61,6 +61,8 @@ export class World {
   /** The number of the suspension that each suspended partner is under. */
   readonly #suspensions = new Map<string, number>();
   #suspended = 0;
+  /** How many rows have been written so far. */
+  writes = 0;
 
   constructor(keyring: Keyring, retention: Retention, plant: Plant = (relay) => relay) {
     this.#plant = plant;
@@ -79,6 +81,7 @@ export class World {
   }
 
   #checkWritten(name: ReferralName): void {
+    this.writes += 1;
     try {
       checkRecord(this, this.witness.open(name));
     } catch (error) {
@@ -223,5 +226,6 @@ class WatchedQueues extends MemoryQueues {
     super.send(queue, body, group);
     const to = this.#agencies.get(queue);
     if (to) this.#witness.sent(to.agency, to.lane, JSON.parse(body) as AgencyMessage);
+    else this.#witness.count(`${queue} ${body}`);
   }
 }

@@ -54,13 +54,15 @@ function checkAcceptance(world: World, subject: ReferralCase, row: ReferralRow):
 }
 
 /** Content goes only when every promise has been final for as long as content is kept. */
-function checkContent(world: World, subject: ReferralCase, { routes }: ReferralRecord, row: ReferralRow): void {
+function checkContent(world: World, subject: ReferralCase, record: ReferralRecord, row: ReferralRow): void {
+  const { routes, statements } = record;
   if (row.contentRemovedAt === undefined || subject.contentRemovedAt !== undefined) return;
   subject.contentRemovedAt = fromTimestamp(row.contentRemovedAt);
+  const isWithdrawn = statements.some(({ content }) => content.type === 'withdraw');
   for (const [agency, promised] of subject.promised) {
     const route = routes.find((one) => one.agency === agency);
     if (!route) fail('content', subject, `removed before ${agency} had a route`);
-    if (route.status === 'withdrawn' || route.status === 'undeliverable' || subject.withdrawal !== 'none') continue;
+    if (route.status === 'withdrawn' || route.status === 'undeliverable' || isWithdrawn) continue;
     if (!isSubset(promised.countries, route.countries)) fail('content', subject, `removed before ${agency} had it all`);
     const openedAt = subject.openedAt.get(`${agency} v${route.version}`);
     if (openedAt === undefined) fail('content', subject, `removed before ${agency} had opened it`);

@@ -16,6 +16,7 @@ import {
 } from './actions.ts';
 import { deliver, runSweep } from './functions.ts';
 import type { Fate } from './hotline.ts';
+import { AGENCIES } from './partners.ts';
 import { AGENCY_POINTS } from './plans.ts';
 import { CALM, type Plan } from './processes.ts';
 import { caseKey, type ReferralCase } from './referral-case.ts';
@@ -116,22 +117,28 @@ const race = action({
 
 /** A sending on at the very moment at which the content may go. */
 const lastMoment = action({
-  name: 'at the last moment, its hotline sends on',
+  name: 'at the last moment, somebody sends on',
   weight: 2,
-  parameters: fc.record({ which, further: somewhere }),
+  parameters: fc.record({ which, further: somewhere, byAgency: fc.boolean() }),
   isPossible: (world) => expiring(world).length > 0,
-  async act(world, { which: index, further }) {
+  async act(world, { which: index, further, byAgency }) {
     const about = pick(expiring(world), index);
     if (!about) return;
     world.clock.advance(Math.max(about.at - world.clock.now(), 0));
     world.processes.end('expired');
-    about.hotline.sendOn(about.subject, further).send(fine(holdAt('ledger.create')));
+    const fate = fine(holdAt('ledger.create'));
+    const holders = world.agencies.filter((agency) => agency.held.has(caseKey(about.subject.name)));
+    const sender = holders.find(({ id }) => AGENCIES[id]?.forwards) ?? holders[0];
+    const held = sender?.held.get(caseKey(about.subject.name));
+    if (byAgency && held) sender?.sendOn(held, further, fate);
+    else about.hotline.sendOn(about.subject, further).send(fate);
     await world.processes.settle();
     runSweep(world, 100, CALM);
     await world.processes.settle();
     world.processes.resume(world.processes.held - 1);
   },
-  describe: ({ which: index, further }) => `${index} to ${show(further)}, held at ledger.create while sweep runs`,
+  describe: ({ which: index, further, byAgency }) =>
+    `${byAgency ? 'an agency' : 'its hotline'}, ${index} to ${show(further)}, held at ledger.create while sweep runs`,
 });
 
 /** Cases whose content only waits for its time to be over, and when sweep will look at them. */

@@ -116,7 +116,7 @@ export class Witness {
     if (message.kind === 'withdrawn') return;
     const subject = this.open(message);
     const isOpened = subject.opened.has(`${agency} v${message.version}`);
-    if (isOpened || (subject.withdrawal !== 'none' && !handed)) return;
+    if (isOpened || (this.#isWithdrawn(subject) && !handed)) return;
     this.fail('kept', `${agency} removes ${subject.label} v${message.version}, and the relay has no answer`);
   }
 
@@ -129,6 +129,10 @@ export class Witness {
   /** A hotline said that it has an item, whether the relay heard it or not. */
   acknowledges(hotline: string, item: InboxItem): void {
     setOf(this.acknowledged, hotline).add(itemKey(item));
+  }
+
+  #isWithdrawn({ name, isForgotten }: ReferralCase): boolean {
+    return isForgotten || this.#ledger.record(name).statements.some(({ content }) => content.type === 'withdraw');
   }
 
   /** A version says the same each time, a later one more, and no more than signatures account for. */

@@ -162,6 +162,8 @@ export type TelemetryEvent =
   | 'page-failed'
   | 'dispatch-failed'
   | 'inbox-failed'
+  /** Something due that sweep could not look after: a lane or a row that cannot be read, a queue that takes nothing. */
+  | 'due-failed'
   | 'repaired'
   | 'content-removed'
   | 'swept';

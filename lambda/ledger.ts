@@ -141,7 +141,7 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
           rows.push(fromItem(item));
         } catch (error) {
           if (!(error instanceof LedgerItemError)) throw error;
-          telemetry.record('failed', { what: 'ledger-row', lane, row: error.where });
+          telemetry.record('due-failed', { what: 'ledger-row', lane, row: error.where });
         }
         if (rows.length >= limit) break;
       }

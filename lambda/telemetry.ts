@@ -20,6 +20,7 @@ const LEVELS: Partial<Record<TelemetryEvent, 'WARN' | 'ERROR'>> = {
   'held-up': 'WARN',
   'dispatch-failed': 'WARN',
   'inbox-failed': 'WARN',
+  'due-failed': 'WARN',
 };
 
 /** Ids, codes, countries, times and short lists of them. A sealed referral or a statement is far longer. */

@@ -8,7 +8,7 @@ import type { Agency } from '../registry.ts';
 import type { Timestamp } from '../schema.ts';
 import { verifyStatement } from '../statements.ts';
 import { checkBinding, checkName, keysOf, mismatch, notFound, takeStatement } from './binding.ts';
-import { settleOutcome } from './settle.ts';
+import { applyOutcome, sendToInbox } from './settle.ts';
 
 type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry'>;
 
@@ -55,7 +55,9 @@ export async function answerReferral(relay: Parts, agency: Agency, name: Referra
     const { status, reason } = payload;
     relay.telemetry.record('answered', { ...name, agency: agency.id, status, ...(reason && { reason }) });
   }
-  await settleOutcome(relay, row, repeated ? 'known' : 'new');
+  await applyOutcome(relay, row);
+  // One that was known is brought to the inbox by sweep, which owns it since the first attempt; so is what fails here.
+  if (!repeated) await sendToInbox(relay, row).catch(() => relay.telemetry.record('inbox-failed', { ...name }));
   return { statement: tokenOf(row), acceptedAt: row.acceptedAt, repeated };
 }
 

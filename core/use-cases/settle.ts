@@ -5,18 +5,17 @@ import { SCHEDULE } from '../limits.ts';
 import type { Relay } from '../ports.ts';
 import { toTimestamp } from '../time.ts';
 
-type Parts = Pick<Relay, 'ledger' | 'queues' | 'clock' | 'telemetry'>;
+type Parts = Pick<Relay, 'ledger' | 'queues' | 'clock'>;
 
-/**
+/*
  * What follows from an agency's statement: the state of its route, then the hotline's inbox. Both may be repeated.
- * A statement that was `known` is brought to the inbox by sweep, which owns it since the first attempt.
  */
-export async function settleOutcome(relay: Parts, row: StatementRow, statement: 'new' | 'known'): Promise<void> {
-  await applyOutcome(relay, row);
-  if (statement === 'new') await sendToInbox(relay, row);
-}
 
-async function applyOutcome({ ledger, clock }: Parts, statement: StatementRow): Promise<void> {
+/** Brings the route in line with what its agency has stated. */
+export async function applyOutcome(
+  { ledger, clock }: Pick<Parts, 'ledger' | 'clock'>,
+  statement: StatementRow,
+): Promise<void> {
   const { content } = statement;
   if (content.type !== 'outcome') return;
   for (;;) {
@@ -32,17 +31,13 @@ async function applyOutcome({ ledger, clock }: Parts, statement: StatementRow): 
 
 /**
  * Brings a statement or event to its hotline and owes it again before the queue forgets it, until it is acknowledged.
- * A failure leaves the row as it is: it is due already, and sweep comes back to it.
+ * If it rejects, the row is as it was: due already, and sweep comes back to it.
  */
-export async function sendToInbox({ ledger, queues, clock, telemetry }: Parts, row: StatementRow): Promise<void> {
+export async function sendToInbox({ ledger, queues, clock }: Parts, row: StatementRow): Promise<void> {
   if (!row.due) return;
-  try {
-    await queues.sendToHotline(row.hotline, { key: row.key, item: toItem(row) });
-    const at = toTimestamp(clock.now() + SCHEDULE.beforeQueueForgets);
-    await ledger.replace({ ...row, due: { lane: row.due.lane, at } });
-  } catch {
-    telemetry.record('inbox-failed', { hotline: row.hotline, id: row.id });
-  }
+  await queues.sendToHotline(row.hotline, { key: row.key, item: toItem(row) });
+  const at = toTimestamp(clock.now() + SCHEDULE.beforeQueueForgets);
+  await ledger.replace({ ...row, due: { lane: row.due.lane, at } });
 }
 
 function toItem({ hotline, id: referral, content, acceptedAt }: StatementRow): InboxItem {

@@ -5,10 +5,10 @@ import { SCHEDULE } from '../limits.ts';
 import type { Lane } from '../names.ts';
 import type { Pages, Relay, Waiting } from '../ports.ts';
 import { END_OF_TIME, fromTimestamp, MINUTE, toTimestamp } from '../time.ts';
-import { dispatchAttempt, dispatchPlacing } from './dispatch.ts';
+import { askForAttempt, askForPlacing } from './dispatch.ts';
 import { applyHandOver } from './hand-over.ts';
 import { goRound, type Turn } from './rounds.ts';
-import { sendToInbox, settleOutcome } from './settle.ts';
+import { applyOutcome, sendToInbox } from './settle.ts';
 
 type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry' | 'retention'> & {
   /** Without it, nobody is paged; the operator's alarm holds all the same. */
@@ -73,17 +73,27 @@ export async function sweep(relay: Parts, bounds: SweepBounds): Promise<SweepRep
   return report;
 }
 
+/** Counted and told, with its cause: none of it stops the run, and an alarm rings if it lasts. */
+function noteFailure(
+  { relay, report }: Pick<Run, 'relay' | 'report'>,
+  error: unknown,
+  fields: Readonly<Record<string, string>>,
+): void {
+  report.failures += 1;
+  relay.telemetry.record('due-failed', { ...fields, error: error instanceof Error ? error.name : 'unknown' });
+}
+
 /** What is not known is taken for empty: how much one run adds is bounded all the same. */
 async function measureRoom(
-  { queues }: Parts,
+  relay: Parts,
   { dispatched = Number.POSITIVE_INFINITY }: SweepBounds,
   report: SweepReport,
 ): Promise<Run['room']> {
   const measure = async (lane: Lane): Promise<number> => {
     try {
-      return dispatched - (await queues.countDispatched(lane));
-    } catch {
-      report.failures += 1;
+      return dispatched - (await relay.queues.countDispatched(lane));
+    } catch (error) {
+      noteFailure({ relay, report }, error, { what: 'dispatch-queue', lane });
       return dispatched;
     }
   };
@@ -95,12 +105,12 @@ async function measureRoom(
  * Every agency there is or ever was. What is owed to one that has gone from the registry is tried as well, so that
  * somebody sees it; and it arrives if the agency comes back.
  */
-async function listAgencies({ ledger, registry }: Parts, report: SweepReport): Promise<string[]> {
-  const agencies = [...registry.agencies.keys()];
+async function listAgencies(relay: Parts, report: SweepReport): Promise<string[]> {
+  const agencies = [...relay.registry.agencies.keys()];
   try {
-    return (await ledger.rememberAgencies(agencies)).toSorted();
-  } catch {
-    report.failures += 1;
+    return (await relay.ledger.rememberAgencies(agencies)).toSorted();
+  } catch (error) {
+    noteFailure({ relay, report }, error, { what: 'agencies' });
     return agencies;
   }
 }
@@ -115,8 +125,8 @@ async function visit(run: Run, { lane, after }: Turn): Promise<LedgerRow | undef
       isFirst && isImmediateLane(lane)
         ? await readImmediate(run, lane)
         : await relay.ledger.due(lane, now, bounds.page, after);
-  } catch {
-    report.failures += 1;
+  } catch (error) {
+    noteFailure({ relay, report }, error, { what: 'lane', lane });
     return undefined;
   }
   let taken = 0;
@@ -143,16 +153,15 @@ function takeRoom({ room }: Run, row: LedgerRow, isFirst: boolean): boolean {
   return true;
 }
 
-async function lookAfterAll({ relay, report, reminders }: Run, rows: readonly LedgerRow[]): Promise<void> {
-  const results = await Promise.allSettled(rows.map((row) => lookAfter(relay, row)));
-  report.rows += rows.length;
-  results.forEach((result, index) => {
-    const row = rows[index];
-    if (result.status === 'rejected') report.failures += 1;
-    else if (result.value && row?.kind === 'route') {
-      reminders.set(row.agency, [...(reminders.get(row.agency) ?? []), result.value]);
-    }
-  });
+async function lookAfterAll(run: Run, rows: readonly LedgerRow[]): Promise<void> {
+  run.report.rows += rows.length;
+  await Promise.all(
+    rows.map((row) =>
+      lookAfter(run, row).catch((error: unknown) =>
+        noteFailure(run, error, { what: row.kind, hotline: row.hotline, id: row.id }),
+      ),
+    ),
+  );
 }
 
 /**
@@ -190,23 +199,18 @@ async function page({ relay: { pages, registry, telemetry }, reminders }: Run, a
   }
 }
 
-/** @returns what the people of the agency are to be told */
-async function lookAfter(relay: Parts, row: LedgerRow): Promise<Waiting | undefined> {
+async function lookAfter(run: Run, row: LedgerRow): Promise<void> {
   switch (row.kind) {
     case 'outbox':
-      await sweepOutbox(relay, row);
-      break;
+      return sweepOutbox(run.relay, row);
     case 'route':
-      return sweepRoute(relay, row);
+      return sweepRoute(run, row);
     case 'statement':
-      await sweepStatement(relay, row);
-      break;
+      return sweepStatement(run.relay, row);
     case 'retention':
-      await sweepRetention(relay, row);
-      break;
+      return sweepRetention(run.relay, row);
     case 'referral':
   }
-  return undefined;
 }
 
 /** The row, taken by this run; nothing if somebody else has changed it or the index is behind. */
@@ -224,24 +228,24 @@ async function sweepOutbox(relay: Parts, row: OutboxRow): Promise<void> {
   }
   if (!(await lease(relay, row))) return;
   telemetry.record('repaired', { hotline: row.hotline, id: row.id, what: 'outbox' });
-  await dispatchPlacing(relay, row);
+  await askForPlacing(relay, row);
 }
 
-async function sweepRoute(relay: Parts, row: RouteRow): Promise<Waiting | undefined> {
+async function sweepRoute({ relay, reminders }: Run, row: RouteRow): Promise<void> {
   const { ledger, clock, telemetry } = relay;
   const now = clock.now();
   const isReminder = isFirstReminder(row);
   const next = isReminder ? reminded(row, now) : leased(row, now, SCHEDULE.lease);
   // Noted in the same write that takes the row, so that no two runs page for one reminder.
   const taken = await ledger.replace(isPageDue(row) ? { ...next, pagedAt: row.repeats } : next);
-  if (!taken) return undefined;
+  if (!taken) return;
   const { hotline, id, agency, urgency } = row;
   const minutes = Math.floor((now - fromTimestamp(row.owedSince ?? row.deliveredAt ?? toTimestamp(now))) / MINUTE);
   if (row.status === 'delivered' || row.status === 'unreadable') {
     telemetry.record('unopened', { hotline, id, agency, urgency, minutes });
   }
-  if (!isReminder) await dispatchAttempt(relay, taken);
-  return isPageDue(row) ? { hotline, id, minutes } : undefined;
+  if (isPageDue(row)) reminders.set(agency, [...(reminders.get(agency) ?? []), { hotline, id, minutes }]);
+  if (!isReminder) await askForAttempt(relay, taken);
 }
 
 async function sweepStatement(relay: Parts, row: StatementRow): Promise<void> {
@@ -249,14 +253,15 @@ async function sweepStatement(relay: Parts, row: StatementRow): Promise<void> {
   if (!taken) return;
   switch (taken.content.type) {
     case 'outcome':
-      return settleOutcome(relay, taken, 'new');
+      await applyOutcome(relay, taken);
+      return sendToInbox(relay, taken);
     case 'event':
       await applyHandOver(relay, taken);
       return sendToInbox(relay, taken);
     case 'route':
     case 'withdraw': {
       const { referral } = await relay.ledger.read(taken);
-      if (referral) await dispatchPlacing(relay, referral);
+      if (referral) await askForPlacing(relay, referral);
     }
   }
 }

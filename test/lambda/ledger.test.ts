@@ -135,7 +135,7 @@ describe('rows of another version', () => {
     const rows = [2, 3].map((minutes) => makeRouteRow(makeName(), { due: due(lane, minutes) }));
     for (const row of rows) await ledger.create(row);
     expect(await ledger.due(lane, Date.parse(NOW) + 3_600_000, 2)).toEqual(rows);
-    expect(events).toEqual([expect.objectContaining({ event: 'failed', what: 'ledger-row', lane })]);
+    expect(events).toEqual([expect.objectContaining({ event: 'due-failed', what: 'ledger-row', lane })]);
   });
 });
 

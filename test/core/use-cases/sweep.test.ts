@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { agencyLane } from '../../../core/lanes.ts';
+import { agencyLane, inboxLane, outboxLane } from '../../../core/lanes.ts';
 import type { LedgerRow, RouteRow } from '../../../core/ledger.ts';
 import { SCHEDULE } from '../../../core/limits.ts';
-import { dispatchQueue } from '../../../core/names.ts';
+import { dispatchQueue, outcomesQueue } from '../../../core/names.ts';
 import type { DispatchMessage, Waiting } from '../../../core/ports.ts';
 import type { Registry } from '../../../core/registry.ts';
 import type { Urgency } from '../../../core/schema.ts';
@@ -11,7 +11,7 @@ import { DAY, HOUR, MINUTE, toTimestamp } from '../../../core/time.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { sweep, type SweepBounds } from '../../../core/use-cases/sweep.ts';
 import { type Fault, Invocation } from '../../doubles/faults.ts';
-import { makeOutboxRow, makeRouteRow } from '../../support/rows.ts';
+import { makeOutboxRow, makeRouteRow, makeStatementRow } from '../../support/rows.ts';
 import { type AgencyId, STAGE, World } from '../../support/world.ts';
 
 /* How sweep shares its time and deliver's between lanes. What it does with a row is in the journeys. */
@@ -54,6 +54,14 @@ async function run(world: World, bounds: Partial<SweepBounds> = {}) {
   );
   return { report, sent, paged };
 }
+
+/** A run in which this call never succeeds. */
+const throttledAt = (point: string): Invocation =>
+  new Invocation((call): Fault => (call === point ? 'throttle' : 'none'));
+
+/** What it says it failed at. */
+const failuresOf = (world: World) =>
+  world.recorded.flatMap(({ event, fields }) => (event === 'due-failed' ? [fields] : []));
 
 const dispatched = (world: World, lane: 'urgent' | 'routine') =>
   world.queues.bodies(dispatchQueue(STAGE, lane)).map((body) => JSON.parse(body) as DispatchMessage);
@@ -171,16 +179,66 @@ describe('a run of sweep', () => {
     };
     const report = await sweep({ ...relay, ledger }, { page: 2, concurrency: 2, deadline: Number.POSITIVE_INFINITY });
     expect(report).toMatchObject({ rows: 2, failures: 1 });
+    expect(failuresOf(world)).toEqual([{ what: 'lane', lane: 'de-police#routine', error: 'Error' }]);
   });
 
-  it.each(['queues.countDispatched', 'ledger.rememberAgencies'])('does without %s, if it must', async (point) => {
+  it.each([
+    [
+      'queues.countDispatched',
+      [
+        { what: 'dispatch-queue', lane: 'urgent' },
+        { what: 'dispatch-queue', lane: 'routine' },
+      ],
+    ],
+    ['ledger.rememberAgencies', [{ what: 'agencies' }]],
+  ])('does without %s, if it must', async (point, failures) => {
     const world = new World();
     await oweMany(world, 3, 'de-police');
-    const fails = (call: string): Fault => (call === point ? 'throttle' : 'none');
     const bounds = { page: 2, concurrency: 2, deadline: Number.POSITIVE_INFINITY, dispatched: 2 };
-    const report = await sweep(world.relay(new Invocation(fails)), bounds);
-    expect(report.rows).toBe(2);
-    expect(report.failures).toBeGreaterThan(0);
+    const report = await sweep(world.relay(throttledAt(point)), bounds);
+    expect(report).toMatchObject({ rows: 2, failures: failures.length });
+    expect(failuresOf(world)).toEqual(failures.map((failure) => ({ ...failure, error: 'ThrottlingException' })));
+  });
+
+  it.each([
+    ['ledger.replace', ['outbox', 'route', 'statement']],
+    ['ledger.read', ['statement']],
+    ['queues.dispatch', ['outbox', 'route']],
+    ['queues.sendToHotline', ['statement']],
+  ])('says which rows it could not look after for want of %s, and comes back to them', async (point, kinds) => {
+    const world = new World();
+    const at = toTimestamp(world.clock.now() - MINUTE);
+    const route = await owe(world, 'de-police', 'high');
+    const { ledger } = world.relay();
+    const name = nameOf(world);
+    const outbox = makeOutboxRow(name, { createdAt: at, due: { lane: outboxLane(name.id), at } });
+    const statement = makeStatementRow(nameOf(world), { due: { lane: inboxLane('gb-hotline'), at } });
+    for (const row of [outbox, statement]) await ledger.create(row);
+
+    const bounds = { page: 2, concurrency: 2, deadline: Number.POSITIVE_INFINITY };
+    const report = await sweep(world.relay(throttledAt(point)), bounds);
+    expect(report).toEqual({ rows: 3, failures: kinds.length, complete: true });
+    const expected = [outbox, route, statement].filter(({ kind }) => kinds.includes(kind));
+    expect(failuresOf(world)).toEqual(
+      expected.map(({ kind, hotline, id }) => ({ what: kind, hotline, id, error: 'ThrottlingException' })),
+    );
+    world.clock.advance(SCHEDULE.lease);
+    expect(await sweep(world.relay(), bounds)).toMatchObject({ failures: 0, complete: true });
+    expect(new Set(dispatched(world, 'urgent').map(({ id }) => id))).toEqual(new Set([outbox.id, route.id]));
+    expect(world.queues.bodies(outcomesQueue(STAGE, 'gb-hotline'))).toHaveLength(1);
+  });
+
+  it('pages the people of an agency even if nothing can be sent anew', async () => {
+    const world = new World();
+    const delivered = { status: 'delivered', deliveredAt: toTimestamp(world.clock.now() - HOUR), repeats: 1 } as const;
+    const { id } = await owe(world, 'de-police', 'immediate', delivered);
+    const paged: (readonly Waiting[])[] = [];
+    const pages = { page: async (_agency: string, waiting: readonly Waiting[]) => void paged.push(waiting) };
+    const bounds = { page: 2, concurrency: 2, deadline: Number.POSITIVE_INFINITY };
+    expect(await sweep({ ...world.relay(throttledAt('queues.dispatch')), pages }, bounds)).toMatchObject({
+      failures: 1,
+    });
+    expect(paged).toMatchObject([[{ id }]]);
   });
 
   it('pages the people of an agency twice at most, however many wait', async () => {

@@ -9,6 +9,7 @@ const SLOW = [
   'test/e2e/back-pressure.test.ts',
   'test/e2e/over-time.test.ts',
   'test/e2e/poison.test.ts',
+  'test/e2e/sweep-failing.test.ts',
   'test/mutations/**/*.test.ts',
   'test/ops/**/*.test.ts',
   'test/scripts/command-line.test.ts',

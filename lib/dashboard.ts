@@ -70,6 +70,7 @@ export function createDashboard(scope: Construct, place: Place, apiId: string): 
             'undeliverable',
             'dispatch-failed',
             'inbox-failed',
+            'due-failed',
             'page-failed',
           ),
         ),

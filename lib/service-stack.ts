@@ -182,4 +182,17 @@ function scheduleSweep(scope: Construct, place: Place, sweep: RelayFunction): vo
     below: true,
     silenceIsAFault: true,
   });
+  createAlarm(scope, 'SweepFailing', {
+    place,
+    holder: 'sweep',
+    what: 'failing',
+    description:
+      'Sweep fails again and again at something that is due: it is not sent on, and its hotline or agency waits. The log says at what and why.',
+    runbook: 'service-faults.md#failing',
+    // Three times within three quarters of an hour: what sweep has taken, it comes back to within eleven minutes.
+    metric: eventMetric(place.stage, 'due-failed'),
+    threshold: 1,
+    periods: 9,
+    ofThem: 3,
+  });
 }

@@ -119,7 +119,8 @@ async function journey(): Promise<void> {
     }),
   );
   await under({ service: 'sns', operation: 'Publish', error: 'AuthorizationError' }, () => relay.sweepNow());
-  for (const event of ['answered', 'inbox-failed', 'refused', 'failed', 'page-failed', 'swept'])
+  await under({ service: 'sqs', operation: 'GetQueueAttributes', error: 'AccessDenied' }, () => relay.sweepNow());
+  for (const event of ['answered', 'inbox-failed', 'due-failed', 'refused', 'failed', 'page-failed', 'swept'])
     await untilLogged(event);
 }
 

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { ENDPOINTS } from '../../core/endpoints.ts';
 import { SCHEDULE } from '../../core/limits.ts';
 import { FUNCTIONS, LANES } from '../../core/names.ts';
-import { SECOND } from '../../core/time.ts';
+import { MINUTE, SECOND } from '../../core/time.ts';
 import { OPTIONAL_VARIABLES, readConfig, VARIABLES } from '../../lambda/config.ts';
 import { matchesPattern, policiesOf } from '../support/synthesized-policies.ts';
 import {
@@ -323,6 +323,25 @@ describe('sweep', () => {
       TreatMissingData: 'breaching',
     });
   });
+
+  it('that fails raises an alarm once it lasts, and that holds for a single row as long as it fails', () => {
+    const alarm = findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', 'referral-relay-prod-sweep-failing');
+    expect(alarm).toMatchObject({
+      Namespace: 'ReferralRelay',
+      MetricName: 'due-failed',
+      Dimensions: [{ Name: 'Stage', Value: 'prod' }],
+      Threshold: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      TreatMissingData: 'notBreaching',
+    });
+    const [period, periods, ofThem] = ['Period', 'EvaluationPeriods', 'DatapointsToAlarm'].map((name) =>
+      Number(alarm[name]),
+    ) as [number, number, number];
+    // Not at what is over after five minutes; and a row that sweep has taken has its next turn after the lease.
+    expect(ofThem).toBeGreaterThan(2);
+    expect(period * SECOND).toBeLessThan(SCHEDULE.lease);
+    expect(Math.floor((period * periods * SECOND) / (SCHEDULE.lease + MINUTE))).toBeGreaterThanOrEqual(ofThem);
+  });
 });
 
 describe('the operator', () => {
@@ -330,7 +349,7 @@ describe('the operator', () => {
 
   it('hears of every alarm', () => {
     const alarms = propertiesOf(service, 'AWS::CloudWatch::Alarm');
-    expect(alarms.length).toBeGreaterThanOrEqual(16);
+    expect(alarms.length).toBeGreaterThanOrEqual(17);
     for (const { AlarmActions } of alarms) expect(AlarmActions).toEqual([topic]);
     expect(propertiesOf(withDomain, 'AWS::SNS::Subscription')).toMatchObject([
       { Protocol: 'email', Endpoint: 'a@relay.example' },

@@ -4,7 +4,6 @@ import { isHandOver, type ReferralRecord, type ReferralRow, type RouteRow } from
 import { failed, owes, sent, undeliverable } from '../ledger-rules.ts';
 import type { DispatchMessage, Relay, Rewrapped } from '../ports.ts';
 import { wrappingKey } from '../registry.ts';
-import { type PlannedRoute, widenRoute } from '../routing.ts';
 import { inspectSealed } from '../sealed.ts';
 import { toTimestamp } from '../time.ts';
 import { createEvent } from './event.ts';
@@ -108,7 +107,7 @@ async function sendReferral(
   if (rewrapped.outcome === 'invalid') return 'InvalidCiphertext';
   if (rewrapped.outcome === 'refused') return rewrapped.cause;
 
-  const routed = routedBy(referral, record, row);
+  const routed = routedBy(record, row);
   const message: ReferralMessage = {
     v: 1,
     id: row.id,
@@ -149,8 +148,11 @@ async function rewrap(
   );
 }
 
-/** The later statements without which this route, or one that it took over, would not be what it is. */
-function routedBy(referral: ReferralRow, { statements }: ReferralRecord, row: RouteRow): TakenStatement[] {
+/**
+ * Every later statement that led to this route, or to one that it took over, also one that names what an earlier one has
+ * named: whether the earlier one counts is for the agency to judge.
+ */
+function routedBy({ statements }: ReferralRecord, row: RouteRow): TakenStatement[] {
   const takenOver = new Set([row.agency]);
   for (const agency of takenOver) {
     for (const { content } of statements) {
@@ -158,20 +160,10 @@ function routedBy(referral: ReferralRow, { statements }: ReferralRecord, row: Ro
         takenOver.add(content.agency);
     }
   }
-  const known = new Map(referral.plan.routes.map((route) => [route.agency, route]));
   return statements.flatMap(({ content, acceptedAt }) => {
-    if (content.type !== 'route') return [];
-    const wider = content.plan.routes.filter((route) => takenOver.has(route.agency) && widens(known, route));
-    return wider.length > 0 ? [{ statement: content.statement, acceptedAt }] : [];
+    if (content.type !== 'route' || !content.plan.routes.some(({ agency }) => takenOver.has(agency))) return [];
+    return [{ statement: content.statement, acceptedAt }];
   });
-}
-
-/** Adds a route to those known, and says whether that made a difference. */
-function widens(known: Map<string, PlannedRoute>, route: PlannedRoute): boolean {
-  const before = known.get(route.agency);
-  const after = before ? widenRoute(before, route) : route;
-  known.set(route.agency, after);
-  return after !== before;
 }
 
 /** @returns why it failed, or nothing */

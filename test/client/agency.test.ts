@@ -14,7 +14,7 @@ import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
 import { agencyOptions, contentKeysOf, type Exchange, hotlineOptions, inboxOf } from '../support/partners.ts';
 import { flipBit } from '../support/envelope.ts';
 import { sampleDraft } from '../support/referrals.ts';
-import { type AgencyId, signerOf, STAGE, World } from '../support/world.ts';
+import { type AgencyId, signerOf, STAGE, testRegistry, World } from '../support/world.ts';
 
 const HOTLINE = 'gb-hotline';
 const POLICE = 'de-police';
@@ -491,6 +491,36 @@ describe('answer and sendOn', () => {
       { roles: ['victim'], countries: ['CA'] },
     ]);
   });
+
+  it.each<[string, (since: string) => object]>([
+    [
+      'had a compromised key then',
+      (since) => ({ keys: [{ jwk: signerOf('int-clearing').record.jwk, compromisedAt: since }] }),
+    ],
+    ['may not send on any more', () => ({ forwards: false })],
+  ])(
+    'lead nowhere from a clearing house that %s, and no longer stand in the way of the hotline’s own statement',
+    async (_, changes) => {
+      const since = world.at();
+      const clearing = createAgency(agencyOptions(world, 'int-clearing'));
+      const id = await submit(sampleDraft('four-accounts'));
+      await handleAll(take, clearing);
+      const routing = { suspect: ['DE'], victim: [] };
+      await clearing.sendOn({ hotline: HOTLINE, id }, routing);
+      await world.dispatch();
+      world.registry = testRegistry({ 'int-clearing': changes(since) });
+      expect(await handleAll()).toMatchObject([{ result: 'unreadable', reason: 'not-addressed', answered: true }]);
+
+      await hotline.route(id, routing);
+      await world.dispatch();
+      await world.pass(HOUR / MINUTE);
+      expect(await handleAll()).toContainEqual(expect.objectContaining({ result: 'handled', version: 1 }));
+      expect(received[1]).toMatchObject({ id, countries: ['DE'], routed: [{ by: HOTLINE, routing }] });
+      expect((await hotline.status(id)).routes).toContainEqual(
+        expect.objectContaining({ agency: POLICE, status: 'opened', version: 1 }),
+      );
+    },
+  );
 
   it('are refused by the relay where the hotline refuses', async () => {
     const clearing = createAgency(agencyOptions(world, 'int-clearing'));

@@ -146,9 +146,13 @@ export function answered(row: RouteRow, version: number, status: OutcomeStatus, 
   };
 }
 
-/** Owed at once, by order of the operator; the same row if that is so, or nothing is owed. */
+/** Owed at once; the same row if that is so, or nothing is owed. */
 export const hastened = <T extends LedgerRow>(row: T, now: number): T =>
   row.due !== undefined && fromTimestamp(row.due.at) > now ? leased(row, now, 0) : row;
+
+/** Owed at once if the agency could not read it, for there is a statement that it has not seen; else the same row. */
+export const reconsidered = (row: RouteRow, now: number): RouteRow =>
+  row.status === 'unreadable' ? hastened(row, now) : row;
 
 /**
  * Sent anew, by order of the operator: as if it had not been sent yet, and as the next version if it was opened, for an

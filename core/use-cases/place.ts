@@ -1,6 +1,6 @@
 import { retentionLane } from '../lanes.ts';
 import type { ReferralRecord, ReferralRow, RouteRow, StatementRow } from '../ledger.ts';
-import { createRoute, widen, withdrawn } from '../ledger-rules.ts';
+import { createRoute, reconsidered, widen, withdrawn } from '../ledger-rules.ts';
 import type { Relay } from '../ports.ts';
 import type { PlannedRoute } from '../routing.ts';
 import { fromTimestamp, toTimestamp } from '../time.ts';
@@ -24,12 +24,24 @@ export async function placeReferral(relay: Parts, referral: ReferralRow, record:
       isWithdrawn ? row : await changeRoute(relay, row, (current, now) => widen(current, plan, now)),
     );
   }
+  if (!isWithdrawn) await tryAnew(relay, record, rows);
   if (isWithdrawn) {
     for (const [agency, row] of rows) rows.set(agency, await changeRoute(relay, row, withdrawn));
   }
   if (!record.retention) await createRetention(relay, referral);
   for (const statement of record.statements) await settle(relay, statement);
   return [...rows.values()];
+}
+
+/** What an agency could not read, it may with a statement that is new: that does not wait for the route's next turn. */
+async function tryAnew(relay: Parts, { statements }: ReferralRecord, rows: Map<string, RouteRow>): Promise<void> {
+  for (const { content, due } of statements) {
+    if (content.type !== 'route' || !due) continue;
+    for (const { agency } of content.plan.routes) {
+      const row = rows.get(agency);
+      if (row) rows.set(agency, await changeRoute(relay, row, reconsidered));
+    }
+  }
 }
 
 /** A new row, or the one that somebody else has just made. */

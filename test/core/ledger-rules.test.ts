@@ -13,6 +13,7 @@ import {
   isFinal,
   isFirstReminder,
   owes,
+  reconsidered,
   redelivered,
   released,
   reminded,
@@ -87,6 +88,14 @@ describe('a route', () => {
     }
     expect(row.status).toBe('unreadable');
     expect(waits).toEqual([HOUR, DAY, 13 * DAY, 13 * DAY]);
+  });
+
+  it('tries an unreadable referral at once where there is something new to send with it, and no other', () => {
+    const row = answered(sent(route(), NOW), 1, 'unreadable', toTimestamp(NOW), NOW);
+    expect(wait(reconsidered(row, NOW))).toBe(0);
+    for (const other of [route(), sent(route(), NOW), withdrawn(row, NOW)]) {
+      expect(reconsidered(other, NOW)).toBe(other);
+    }
   });
 
   it('backs off from failures, doubling up to six hours, and forgets them with a success', () => {

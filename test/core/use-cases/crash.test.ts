@@ -99,6 +99,27 @@ const STEPS: Record<string, Step> = {
       restsIn(world, sealed);
     },
   },
+  'send on to who could not read it': {
+    async prepare(world, sealed) {
+      await place(world, sealed);
+      const { name, hash } = sealed;
+      const token = await world.outcome('de-police', name, hash, { status: 'unreadable', reason: 'not-addressed' });
+      await answerReferral(world.relay(), world.agency('de-police'), name, token);
+    },
+    act: async (world, { name, hash }, faults) => {
+      const token = await world.routeStatement(GB, name, hash, { suspect: ['DE'], victim: [] });
+      await routeReferral(world.relay(), world.hotline(GB), name, token);
+      await world.dispatch(faults);
+      return true;
+    },
+    async check(world, sealed) {
+      await world.pass(2);
+      expect(world.waiting('de-police').at(-1)).toMatchObject({ version: 1, routed: [{}] });
+      await world.openAll('de-police');
+      await world.openAll('ca-police');
+      restsIn(world, sealed);
+    },
+  },
   withdraw: {
     async prepare(world, sealed) {
       await place(world, sealed);

@@ -12,7 +12,7 @@ import { planRoutes, type PlannedRoute } from '../core/routing.ts';
 import type { Routing } from '../core/schema.ts';
 import { signStatement } from '../core/statements.ts';
 import { toTimestamp } from '../core/time.ts';
-import { createDirectoryClient, type Directory } from './directory.ts';
+import { createDirectoryClient, type DirectoryIntakeKey } from './directory.ts';
 import { ClientError, RelayProblem } from './errors.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 import { createKeyring } from './keyring.ts';
@@ -157,11 +157,23 @@ export function createHotline(options: HotlineOptions): Hotline {
   async function sealAs({ referral, draft }: CompletedDraft): Promise<JournalEntry> {
     // An id names one sequence of sealed bytes for ever; only a document that brings its own can ask for another.
     if ((await journal.read(referral.id)) !== undefined) throw usedId();
-    const intakeKey = currentIntakeKey(await directory.current());
+    const intakeKey = await currentIntakeKey();
     await trust.require({ partner: hotline, use: 'intake', kid: intakeKey.kid });
     const entry = await sealEntry({ referral, draft }, { signingKey, intakeKey: intakeKey.jwk }, runtime.now());
     await journal.write(entry);
     return entry;
+  }
+
+  /** Which there may not be for a moment: a relay that cannot read it names no other in its place. */
+  async function currentIntakeKey(): Promise<DirectoryIntakeKey> {
+    const key =
+      (await directory.current()).intakeKeys.find(isCurrent) ?? (await directory.refresh()).intakeKeys.find(isCurrent);
+    if (key) return key;
+    throw new ClientError(
+      'unexpected-answer',
+      'The directory lists no current intake key of yours: try again, and ask the operator if that lasts.',
+      { transient: true },
+    );
   }
 
   async function send(entry: JournalEntry): Promise<Acceptance> {
@@ -273,8 +285,4 @@ function usedId(): RelayError {
   return new RelayError('malformed', `Correct /id: it ${detail}.`, { faults: [{ pointer: '/id', detail }] });
 }
 
-function currentIntakeKey({ intakeKeys }: Directory): Directory['intakeKeys'][number] {
-  const key = intakeKeys.find(({ current }) => current);
-  if (key) return key;
-  throw new ClientError('unexpected-answer', 'The directory lists no intake key of yours: ask the operator for one.');
-}
+const isCurrent = ({ current }: DirectoryIntakeKey): boolean => current;

@@ -60,7 +60,7 @@ export async function status(relay: Pick<Relay, 'ledger'>, call: Call): Promise<
 }
 
 export async function directory(
-  relay: Pick<Relay, 'keys' | 'registry' | 'clock' | 'retention'>,
+  relay: Pick<Relay, 'keys' | 'registry' | 'clock' | 'telemetry' | 'retention'>,
   call: Call,
 ): Promise<Reply> {
   const { directory, etag } = await readDirectory(relay, call.caller);

@@ -10,7 +10,10 @@ import { acceptedIntakeKeys, type Hotline, type Partner } from '../registry.ts';
 import { mergeRoutes } from '../routing.ts';
 import { DAY, toTimestamp } from '../time.ts';
 import { notFound } from './binding.ts';
+import { readIntakeKey } from './intake-key.ts';
 import { plannedSoFar } from './route.ts';
+
+type Parts = Pick<Relay, 'keys' | 'registry' | 'clock' | 'telemetry' | 'retention'>;
 
 /**
  * Where a referral stands, with every statement about it (protocol section 7).
@@ -83,10 +86,8 @@ export interface Directory {
 type DirectoryKey = KeyRecord & { kid: string };
 
 /** The directory as `caller` may see it, and a tag that changes exactly with it. */
-export async function readDirectory(
-  { keys, registry, clock, retention }: Pick<Relay, 'keys' | 'registry' | 'clock' | 'retention'>,
-  caller: Partner,
-): Promise<{ directory: Directory; etag: string }> {
+export async function readDirectory(relay: Parts, caller: Partner): Promise<{ directory: Directory; etag: string }> {
+  const { registry, retention } = relay;
   const directory: Directory = {
     agencies: Array.from(registry.agencies.values(), ({ id, countries, fallback, forwards, keys: records }) => ({
       id,
@@ -108,18 +109,26 @@ export async function readDirectory(
       custodyDays: retention.custody / DAY,
     },
   };
-  if (caller.kind === 'hotline') directory.intakeKeys = await intakeKeys({ keys }, caller, clock.now());
+  if (caller.kind === 'hotline') directory.intakeKeys = await intakeKeys(relay, caller);
   return { directory, etag: `"${hashText(JSON.stringify(directory))}"` };
 }
 
-async function intakeKeys(
-  { keys }: Pick<Relay, 'keys'>,
-  hotline: Hotline,
-  now: number,
-): Promise<{ kid: string; jwk: IntakeJwk; current: boolean }[]> {
-  const accepted = acceptedIntakeKeys(hotline, toTimestamp(now));
-  const found = await Promise.all(accepted.map((record) => keys.intakeKey(hotline.id, record)));
-  return found.map(({ kid, jwk }, index) => ({ kid, jwk, current: index === 0 }));
+/**
+ * Those that can be read. The current one is that of the highest generation, read or not: where it cannot be read, none
+ * is, so that nobody seals for an older one instead.
+ * @throws whatever kept them from being read, if none could be
+ */
+async function intakeKeys(relay: Parts, hotline: Hotline): Promise<NonNullable<Directory['intakeKeys']>> {
+  const accepted = acceptedIntakeKeys(hotline, toTimestamp(relay.clock.now()));
+  const results = await Promise.all(accepted.map((record) => readIntakeKey(relay, hotline, record)));
+  const found = results.flatMap((result, index) => {
+    if (result.status === 'rejected') return [];
+    const { kid, jwk } = result.value;
+    return [{ kid, jwk, current: index === 0 }];
+  });
+  const failure = results.find(({ status }) => status === 'rejected');
+  if (found.length === 0 && failure?.status === 'rejected') throw failure.reason;
+  return found;
 }
 
 const toDirectoryKey = (record: KeyRecord): DirectoryKey => ({ kid: thumbprint(record.jwk), ...record });

@@ -10,6 +10,7 @@ import { canonicalRouting, planRoutes, routingKey } from '../routing.ts';
 import { inspectSealed } from '../sealed.ts';
 import { MINUTE, SECOND, toTimestamp } from '../time.ts';
 import { dispatchPlacing } from './dispatch.ts';
+import { readIntakeKey } from './intake-key.ts';
 
 type Parts = Pick<Relay, 'ledger' | 'queues' | 'keys' | 'registry' | 'clock' | 'telemetry'>;
 
@@ -106,16 +107,15 @@ async function answerKnown(
   return toAcceptance(referral);
 }
 
-async function findIntakeKey(
-  { keys }: Parts,
-  hotline: Hotline,
-  kid: string,
-  now: number,
-): Promise<Pick<IntakeKey, 'generation'>> {
+/** @throws whatever kept a key from being read, if it may be the one: nobody can tell then that it is none of them */
+async function findIntakeKey(relay: Parts, hotline: Hotline, kid: string, now: number): Promise<IntakeKey> {
+  const failures: unknown[] = [];
   for (const record of acceptedIntakeKeys(hotline, toTimestamp(now))) {
-    const key = await keys.intakeKey(hotline.id, record);
-    if (key.kid === kid) return key;
+    const result = await readIntakeKey(relay, hotline, record);
+    if (result.status === 'rejected') failures.push(result.reason);
+    else if (result.value.kid === kid) return result.value;
   }
+  if (failures.length > 0) throw failures[0];
   throw new RelayError('wrong-intake-key', 'Fetch the directory and seal for one of your intake keys listed there.');
 }
 

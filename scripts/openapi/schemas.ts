@@ -99,7 +99,8 @@ const Directory = z.object({
     .array(z.object({ kid: Hash, jwk: IntakeJwk, current: z.boolean() }))
     .optional()
     .register(WORDS, {
-      description: "The caller's own, if it is a hotline; new referrals are sealed for the current one.",
+      description:
+        "The caller's own, if it is a hotline, without any that cannot be read for the moment; new referrals are sealed for the current one.",
     }),
   limits: z.record(z.string(), z.number()),
 });

@@ -12,7 +12,7 @@ import { type Ending, faultAt, Invocation } from '../doubles/faults.ts';
 import { makeIntakeKey } from '../doubles/memory-keys.ts';
 import { type Exchange, hotlineOptions, intakeKidOf, RELAY } from '../support/partners.ts';
 import { sampleDraft, withMember } from '../support/referrals.ts';
-import { type AgencyId, signerOf, testRegistry, World } from '../support/world.ts';
+import { type AgencyId, intakeKeyOf, signerOf, testRegistry, World } from '../support/world.ts';
 
 const immediate = sampleDraft('immediate');
 const ID = 'gb-hotline';
@@ -246,6 +246,24 @@ describe('submit', () => {
       await hotline.submit(sampleDraft('hash-only'));
       expect(submissions()).toHaveLength(2);
     });
+  });
+
+  it('seals for no older key while the relay cannot read the current one, and for that as soon as it can', async () => {
+    await hotline.submit(immediate);
+    world.keys.createIntakeKey(ID, { generation: 2 }, intakeKeyOf('us-hotline'));
+    await hotline.trustKeys([{ partner: ID, use: 'intake', kid: intakeKidOf('us-hotline'), state: 'changed' }]);
+    const current = world.keys.intakeKeyId(ID, { generation: 2 });
+    world.keys.setState(current, 'denied');
+    world.registry = testRegistry({ [ID]: { intakeKeys: [{ generation: 1 }, { generation: 2 }] } });
+    world.clock.advance(MINUTE);
+    await expect(hotline.submit(sampleDraft('routine'))).rejects.toMatchObject({
+      code: 'unexpected-answer',
+      transient: true,
+    });
+    expect(submissions()).toHaveLength(1);
+    world.keys.setState(current, 'enabled');
+    const { id } = await hotline.submit(sampleDraft('routine'));
+    expect(world.ledger.record(name(id)).referral).toMatchObject({ generation: 2 });
   });
 
   it('remembers a refusal, after which the draft may be sealed anew', async () => {

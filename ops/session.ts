@@ -4,7 +4,7 @@ import type { Io } from '../client/cli/io.ts';
 import { safeJson, safeLine } from '../client/cli/safe-text.ts';
 import { toRecord } from '../client/cli/session.ts';
 import type { Relay } from '../core/ports.ts';
-import { toTimestamp } from '../core/time.ts';
+import { DAY, toTimestamp } from '../core/time.ts';
 import { type AuditEntry, beginEntry } from './audit.ts';
 import { type Cloud, connect } from './cloud.ts';
 import { explainFailure } from './failure.ts';
@@ -28,13 +28,17 @@ export interface Session {
 }
 
 /**
- * What the core's use cases are given. How long content is kept is the deployment's affair and not known here: with
- * nothing added to what is kept anyway, content that is about to be removed is always kept from it.
+ * What the core's use cases are given. How long content is kept is the deployment's affair and not known here, but for a
+ * day at least, which is what is added where an order needs content that is about to be removed: it is not removed
+ * between the order's own writes. What is kept for longer anyway stays so.
  */
-export const relayOf = ({ cloud, now }: Session): Pick<Relay, 'ledger' | 'clock' | 'retention'> => ({
-  ledger: cloud.ledger,
+export const relayOf = ({
+  cloud: { ledger },
+  now,
+}: Pick<Session, 'now'> & { cloud: Pick<Cloud, 'ledger'> }): Pick<Relay, 'ledger' | 'clock' | 'retention'> => ({
+  ledger,
   clock: { now },
-  retention: { content: 0, custody: 0 },
+  retention: { content: DAY, custody: 0 },
 });
 
 /** How a command ended: its exit code, and what came of it in a few words, for the audit. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DAY, SECOND } from '../../core/time.ts';
+import { DAY, HOUR, SECOND } from '../../core/time.ts';
 import { makeName } from '../support/rows.ts';
 import { Invocation } from './faults.ts';
 import { type Disorder, MemoryQueues } from './memory-queues.ts';
@@ -44,6 +44,35 @@ describe('the queues in memory', () => {
     expect(() => queues.changeVisibility(QUEUE, first?.handle ?? '', 600)).toThrow('MessageNotInflight');
   });
 
+  it('hide a message for no more than twelve hours from its receipt, and refuse what is more', () => {
+    const { clock, queues } = open();
+    queues.send(QUEUE, 'a');
+    const [received] = queues.receive(QUEUE, 1);
+    const hide = (seconds: number) => () => queues.changeVisibility(QUEUE, received?.handle ?? '', seconds);
+    for (const seconds of [-1, 43_201, Number.NaN]) expect(hide(seconds)).toThrow('InvalidParameterValue');
+    hide(43_200)();
+    clock.advance(HOUR);
+    expect(hide(39_601)).toThrow('InvalidParameterValue');
+    hide(39_600)();
+    clock.advance(11 * HOUR - 1);
+    expect(hide(1)).toThrow('InvalidParameterValue');
+    expect(queues.receive(QUEUE, 1)).toEqual([]);
+    clock.advance(1);
+    const [again] = queues.receive(QUEUE, 1);
+    queues.changeVisibility(QUEUE, again?.handle ?? '', 43_200);
+  });
+
+  it('neither hide nor remove by an earlier receipt what was received again, which SQS may do', () => {
+    const { clock, queues } = open();
+    queues.send(QUEUE, 'a');
+    const [first] = queues.receive(QUEUE, 1);
+    clock.advance(60 * SECOND);
+    expect(queues.receive(QUEUE, 1)).toHaveLength(1);
+    expect(() => queues.changeVisibility(QUEUE, first?.handle ?? '', 0)).toThrow('MessageNotInflight');
+    queues.remove(QUEUE, first?.handle ?? '');
+    expect(queues.bodies(QUEUE)).toEqual(['a']);
+  });
+
   it('still remove a message whose time has run out, as long as nobody else received it', () => {
     const { clock, queues } = open();
     queues.send(QUEUE, 'a');
@@ -64,7 +93,7 @@ describe('the queues in memory', () => {
     expect(queues.bodies(DEAD)).toEqual([]);
     expect(queues.receive(QUEUE, 1)).toMatchObject([{ body: 'good' }]);
     expect(queues.bodies(QUEUE)).toEqual(['good']);
-    expect(queues.receive(DEAD, 1)).toMatchObject([{ body: 'poison', receives: 1 }]);
+    expect(queues.receive(DEAD, 1)).toMatchObject([{ body: 'poison', receives: 4 }]);
   });
 
   it('forget a message after 14 days, counted on among the dead letters', () => {
@@ -106,7 +135,7 @@ describe('the queues in memory', () => {
   it.each([0, 11, 1.5, Number.NaN])('refuse to receive %d at once', (max) => {
     const { queues } = open();
     queues.send(QUEUE, 'a');
-    expect(() => queues.receive(QUEUE, max)).toThrow('ReadCountOutOfRange');
+    expect(() => queues.receive(QUEUE, max)).toThrow('InvalidParameterValue');
   });
 
   it('refuse a clock that runs backwards', () => {

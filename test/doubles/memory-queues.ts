@@ -1,5 +1,6 @@
+import { type InboxMessage, VISIBILITY } from '../../client/inbox.ts';
 import { RECEIPT_SECONDS } from '../../core/limits.ts';
-import { agencyQueue, dispatchQueue, outcomesQueue } from '../../core/names.ts';
+import { agencyQueue, dispatchQueue, type Lane, outcomesQueue } from '../../core/names.ts';
 import type { Clock, Queues, Randomness } from '../../core/ports.ts';
 import { LARGEST_MESSAGE, MESSAGE_RETENTION } from '../../core/sizing.ts';
 import { SECOND } from '../../core/time.ts';
@@ -8,6 +9,9 @@ import { type Invocation, ServiceError } from './faults.ts';
 
 const RETENTION = MESSAGE_RETENTION * SECOND;
 const BATCH = 10;
+const LONGEST_WAIT = 20;
+/** Seconds from the receipt on (SQS API Reference, `ChangeMessageVisibility`). */
+const LONGEST_VISIBILITY = 43_200;
 
 export interface QueueSettings {
   /** How long a received message stays hidden, where the receiver does not say. */
@@ -36,12 +40,21 @@ export interface ReceivedMessage {
   receives: number;
 }
 
+/** The two queues of an agency: an `AgencyInbox` without promises. */
+export interface MemoryInbox {
+  receive(lane: Lane, max: number, wait: number): InboxMessage[];
+  hide(message: InboxMessage, seconds: number): void;
+  remove(message: InboxMessage): void;
+}
+
 interface Message {
   body: string;
   group: string | undefined;
   sentAt: number;
   visibleAt: number;
   receives: number;
+  /** When it was last received. */
+  receivedAt: number;
   handle: string | undefined;
 }
 
@@ -94,7 +107,7 @@ export class MemoryQueues {
         invocation.call('queues.sendToHotline', () => this.send(outcomesQueue(stage, hotline), text(message))),
       receive: (hotline, max, waitSeconds) =>
         invocation.call('queues.receive', () => {
-          if (!(waitSeconds >= 0 && waitSeconds <= 20)) throw new ServiceError('InvalidParameterValue');
+          checkRange(waitSeconds, LONGEST_WAIT);
           const queue = outcomesQueue(stage, hotline);
           return this.receive(queue, max, RECEIPT_SECONDS).flatMap(({ handle, body }) => {
             const message = readInbox(body);
@@ -111,19 +124,33 @@ export class MemoryQueues {
     };
   }
 
+  /** The queues of an agency as its client sees them. */
+  openInbox(agency: string): MemoryInbox {
+    const queueOf = (lane: Lane): string => agencyQueue(this.#stage, agency, lane);
+    return {
+      receive: (lane, max, wait) => {
+        checkRange(wait, LONGEST_WAIT);
+        const received = this.receive(queueOf(lane), max, VISIBILITY);
+        return received.map(({ handle, body, receives }) => ({ lane, handle, body, receives }));
+      },
+      hide: ({ lane, handle }, seconds) => this.changeVisibility(queueOf(lane), handle, seconds),
+      remove: ({ lane, handle }) => this.remove(queueOf(lane), handle),
+    };
+  }
+
   /** What `SendMessage` does. */
   send(queue: string, body: string, group?: string): void {
     const { messages } = this.#find(queue);
     if (body === '') throw new ServiceError('MissingParameter');
     if (Buffer.byteLength(body) > LARGEST_MESSAGE) throw new ServiceError('InvalidParameterValue');
     const now = this.#now();
-    messages.add({ body, group, sentAt: now, visibleAt: now, receives: 0, handle: undefined });
+    messages.add({ body, group, sentAt: now, visibleAt: now, receives: 0, receivedAt: 0, handle: undefined });
   }
 
   /** What `ReceiveMessage` does, for an agency or for the event source mapping of a function; never waits. */
   receive(name: string, max: number, visibilitySeconds?: number): ReceivedMessage[] {
     const queue = this.#find(name);
-    if (!Number.isInteger(max) || max < 1 || max > BATCH) throw new ServiceError('ReadCountOutOfRange');
+    if (!Number.isInteger(max) || max < 1 || max > BATCH) throw new ServiceError('InvalidParameterValue');
     const now = this.#now();
     const hiddenUntil = now + (visibilitySeconds ?? queue.settings.visibilitySeconds) * SECOND;
     const received: ReceivedMessage[] = [];
@@ -132,6 +159,7 @@ export class MemoryQueues {
       if (message.visibleAt > now || this.#isDead(queue, message)) continue;
       if (message.receives > 0) this.#tell('received again');
       message.receives += 1;
+      message.receivedAt = now;
       if (this.#isDuplicated()) {
         this.#tell('duplicated');
         queue.messages.add({ ...message, handle: undefined });
@@ -157,11 +185,17 @@ export class MemoryQueues {
     if (message) take(queue, message);
   }
 
-  /** What `ChangeMessageVisibility` does to a message in flight: hides it for `seconds` from now. */
+  /**
+   * What `ChangeMessageVisibility` does to a message in flight: hides it for `seconds` from now, but no longer than twelve
+   * hours after it was received. More is refused, not cut short.
+   */
   changeVisibility(name: string, handle: string, seconds: number): void {
     const now = this.#now();
-    const message = this.#find(name).inFlight.get(handle);
+    const queue = this.#find(name);
+    checkRange(seconds, LONGEST_VISIBILITY);
+    const message = queue.inFlight.get(handle);
     if (!message || message.visibleAt <= now) throw new ServiceError('MessageNotInflight');
+    checkRange(seconds, LONGEST_VISIBILITY - (now - message.receivedAt) / SECOND);
     message.visibleAt = now + seconds * SECOND;
   }
 
@@ -185,13 +219,13 @@ export class MemoryQueues {
     return queue;
   }
 
-  /** Moves a message that was received too often to the dead letters, where its 14 days go on counting. */
+  /** Moves a message that was received too often to the dead letters, where its 14 days and its receipts go on counting. */
   #isDead(queue: Queue, message: Message): boolean {
     const { deadLetters } = queue.settings;
     if (!deadLetters || message.receives < deadLetters.maxReceives) return false;
     take(queue, message);
     this.#tell('dead letter');
-    this.#find(deadLetters.queue).messages.add({ ...message, visibleAt: this.#now(), receives: 0, handle: undefined });
+    this.#find(deadLetters.queue).messages.add({ ...message, visibleAt: this.#now(), handle: undefined });
     return true;
   }
 
@@ -218,6 +252,10 @@ export class MemoryQueues {
     this.#lastSeen = now;
     return now;
   }
+}
+
+function checkRange(value: number, most: number): void {
+  if (!(value >= 0 && value <= most)) throw new ServiceError('InvalidParameterValue');
 }
 
 function take(queue: Queue, message: Message): void {

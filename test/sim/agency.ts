@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type AgencyReferral, createDeliveryHandler, type Handlers } from '../../client/delivery.ts';
-import { type AgencyInbox, readMessage, VISIBILITY } from '../../client/inbox.ts';
+import { type AgencyInbox, readMessage } from '../../client/inbox.ts';
 import type { Runtime } from '../../client/runtime.ts';
 import { createSeenMemory, type SeenStore } from '../../client/seen.ts';
 import { hashText } from '../../core/base64url.ts';
 import type { AgencyMessage, OutcomeStatement, ReferralMessage, UnreadableReason } from '../../core/contracts.ts';
 import type { ReferralName } from '../../core/ids.ts';
-import { agencyQueue, type Lane } from '../../core/names.ts';
+import type { Lane } from '../../core/names.ts';
 import { OpenError } from '../../core/open.ts';
 import { openReferral } from '../../core/open-referral.ts';
 import { RelayError } from '../../core/errors.ts';
@@ -21,7 +21,7 @@ import { routeReferral } from '../../core/use-cases/route.ts';
 import { type Invocation, ServiceError } from '../doubles/faults.ts';
 import { HandOvers, type Poll } from './hand-overs.ts';
 import type { Fate } from './hotline.ts';
-import { AGENCIES, STAGE } from './partners.ts';
+import { AGENCIES } from './partners.ts';
 import { CALM, type Plan, type ProcessHandle } from './processes.ts';
 import { caseKey, type ReferralCase } from './referral-case.ts';
 import type { Reply, World } from './world.ts';
@@ -145,20 +145,16 @@ export class SimulatedAgency {
   }
 
   #inbox(invocation: Invocation): AgencyInbox {
-    const { queues } = this.#world;
-    const queueOf = (lane: Lane): string => agencyQueue(STAGE, this.id, lane);
+    const { queues, witness } = this.#world;
+    const inbox = queues.openInbox(this.id);
     return {
-      receive: (lane, max) =>
-        invocation.call('inbox.receive', () =>
-          queues.receive(queueOf(lane), max, VISIBILITY).map((message) => ({ lane, ...message })),
-        ),
-      hide: ({ lane, handle }, seconds) =>
-        invocation.call('inbox.hide', () => queues.changeVisibility(queueOf(lane), handle, seconds)),
-      remove: ({ lane, handle, body }) =>
+      receive: (lane, max, wait) => invocation.call('inbox.receive', () => inbox.receive(lane, max, wait)),
+      hide: (message, seconds) => invocation.call('inbox.hide', () => inbox.hide(message, seconds)),
+      remove: (message) =>
         invocation.call('inbox.remove', () => {
-          const message = JSON.parse(body) as AgencyMessage;
-          this.#world.witness.removed(this.id, message, this.#handOvers.isRemembered(message));
-          queues.remove(queueOf(lane), handle);
+          const content = JSON.parse(message.body) as AgencyMessage;
+          witness.removed(this.id, content, this.#handOvers.isRemembered(content));
+          inbox.remove(message);
         }),
     };
   }

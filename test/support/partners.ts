@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import type { AgencyOptions } from '../../client/agency.ts';
 import { toClientError } from '../../client/aws-errors.ts';
 import type { HotlineOptions } from '../../client/hotline.ts';
-import { type AgencyInbox, type ContentKeys, VISIBILITY } from '../../client/inbox.ts';
+import type { AgencyInbox, ContentKeys } from '../../client/inbox.ts';
 import { createJournalMemory } from '../../client/journal.ts';
 import type { Runtime } from '../../client/runtime.ts';
 import { createSeenMemory } from '../../client/seen.ts';
@@ -10,19 +10,9 @@ import { type Confirmed, createTrustMemory, type TrustStore } from '../../client
 import { answerRequest } from '../../core/api.ts';
 import * as calls from '../../core/calls.ts';
 import { IntakeJwk, thumbprint } from '../../core/keys.ts';
-import { agencyQueue } from '../../core/names.ts';
 import { OpenError } from '../../core/open.ts';
 import { ServiceError } from '../doubles/faults.ts';
-import {
-  AGENCIES,
-  type AgencyId,
-  HOTLINES,
-  type HotlineId,
-  intakeKeyOf,
-  signerOf,
-  STAGE,
-  type World,
-} from './world.ts';
+import { AGENCIES, type AgencyId, HOTLINES, type HotlineId, intakeKeyOf, signerOf, type World } from './world.ts';
 
 /* Partners' clients on a relay in memory: the real API and use cases behind `fetch`, queues and keys behind the ports. */
 
@@ -104,22 +94,18 @@ const untilAborted = (_: number, signal?: AbortSignal): Promise<void> =>
     signal?.addEventListener('abort', () => reject(signal.reason as Error));
   });
 
-export const inboxOf = (world: World, agency: AgencyId): AgencyInbox => ({
-  async receive(lane, max, wait) {
-    // As any real queue would, lets others go on while it has nothing.
-    if (wait > 0) await new Promise(setImmediate);
-    const messages = world.queues.receive(agencyQueue(STAGE, agency, lane), max, VISIBILITY);
-    return messages.map(({ handle, body, receives }) => ({ lane, handle, body, receives }));
-  },
-  hide({ lane, handle }, seconds) {
-    world.queues.changeVisibility(agencyQueue(STAGE, agency, lane), handle, seconds);
-    return Promise.resolve();
-  },
-  remove({ lane, handle }) {
-    world.queues.remove(agencyQueue(STAGE, agency, lane), handle);
-    return Promise.resolve();
-  },
-});
+export function inboxOf(world: World, agency: AgencyId): AgencyInbox {
+  const inbox = world.queues.openInbox(agency);
+  return {
+    async receive(lane, max, wait) {
+      // As any real queue would, lets others go on while it has nothing.
+      if (wait > 0) await new Promise(setImmediate);
+      return inbox.receive(lane, max, wait);
+    },
+    hide: async (message, seconds) => inbox.hide(message, seconds),
+    remove: async (message) => inbox.remove(message),
+  };
+}
 
 export const contentKeysOf = (world: World, agency: AgencyId): ContentKeys => ({
   unwrap(key, context) {

@@ -198,23 +198,6 @@ const cases: Cases<QueuesBackend> = {
     await eventually(() => depth(outcomesQueue(stage, hotline))).toBe(0);
   },
 
-  'an earlier receipt does not remove what was received again': async ({
-    queues,
-    stage,
-    addHotline,
-    depth,
-    expire,
-  }) => {
-    const hotline = await addHotline();
-    await queues.sendToHotline(hotline, makeInboxMessage());
-    const [first] = await receive({ queues }, hotline, 1);
-    await expire(hotline, first?.handle ?? '');
-    const [second] = await receive({ queues }, hotline, 1);
-    await queues.remove(hotline, [first?.handle ?? '']);
-    expect(second?.handle).toBeDefined();
-    await eventually(() => depth(outcomesQueue(stage, hotline))).toBe(1);
-  },
-
   'more than ten are removed at once': async ({ queues, stage, addHotline, depth }) => {
     const hotline = await addHotline();
     for (let number = 0; number < 23; number++) await queues.sendToHotline(hotline, makeInboxMessage(number));

@@ -5,6 +5,7 @@ import {
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb';
 import { KMSClient, PutKeyPolicyCommand } from '@aws-sdk/client-kms';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { ledgerTable, STAGE } from '../../core/names.ts';
@@ -37,6 +38,7 @@ describe.skipIf(stage === undefined)('AWS', { timeout: 300_000 }, () => {
       stage,
       dynamodb: createLedgerClient({ region }),
       sqs: createQueueClient({ region }),
+      agencySqs: new SQSClient({ region }),
       queueOrigin: process.env['AWS_ENDPOINT_URL_SQS'],
       patience: 2,
       kms: {

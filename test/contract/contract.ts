@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Ledger } from '../../core/ports.ts';
+import type { InboxBackend } from './inbox.contract.ts';
 import type { KeysBackend } from './keys.contract.ts';
 import type { QueuesBackend } from './queues.contract.ts';
 import type { SuspensionsBackend } from './suspensions.contract.ts';
@@ -12,6 +13,7 @@ export interface Backend {
   ledger: Ledger;
   suspensions: SuspensionsBackend;
   queues: QueuesBackend;
+  inbox: InboxBackend;
   keys: KeysBackend;
 }
 

@@ -1,16 +1,19 @@
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import { beforeAll, describe } from 'vitest';
+import type { AgencyInbox } from '../../client/inbox.ts';
 import { RECEIPT_SECONDS } from '../../core/limits.ts';
 import { agencyQueue, dispatchQueue, LANES, outcomesQueue } from '../../core/names.ts';
+import { QUEUE_TRAITS } from '../../core/sizing.ts';
 import { SECOND } from '../../core/time.ts';
 import { Invocation } from '../doubles/faults.ts';
 import { type KeyState, MemoryKeys } from '../doubles/memory-keys.ts';
 import { MemoryLedger } from '../doubles/memory-ledger.ts';
-import { MemoryQueues } from '../doubles/memory-queues.ts';
+import { type MemoryInbox, MemoryQueues } from '../doubles/memory-queues.ts';
 import { VirtualClock } from '../doubles/virtual-clock.ts';
 import { makePartnerId } from '../support/rows.ts';
 import { describeEveryPort } from './every-port.ts';
+import type { InboxBackend } from './inbox.contract.ts';
 import type { KeysBackend } from './keys.contract.ts';
 import type { QueuesBackend } from './queues.contract.ts';
 
@@ -33,11 +36,12 @@ describe('the doubles', () => {
       resume: async (partner) => memory.suspended.delete(partner),
     },
     queues,
+    inbox: queues,
     keys,
   }));
 });
 
-function openQueues(): QueuesBackend {
+function openQueues(): QueuesBackend & InboxBackend {
   const clock = new VirtualClock();
   const memory = new MemoryQueues(clock, STAGE);
   const settings = { visibilitySeconds: 30 };
@@ -47,7 +51,10 @@ function openQueues(): QueuesBackend {
     stage: STAGE,
     async addAgency() {
       const agency = makePartnerId('de');
-      for (const lane of LANES) memory.create(agencyQueue(STAGE, agency, lane), settings);
+      const dead = agencyQueue(STAGE, agency, 'dead');
+      memory.create(dead, settings);
+      const deadLetters = { queue: dead, maxReceives: QUEUE_TRAITS.agency.receives };
+      for (const lane of LANES) memory.create(agencyQueue(STAGE, agency, lane), { ...settings, deadLetters });
       return agency;
     },
     async addHotline() {
@@ -65,6 +72,22 @@ function openQueues(): QueuesBackend {
     async expire() {
       clock.advance(RECEIPT_SECONDS * SECOND);
     },
+    openInbox: (agency) => connectInbox(memory.openInbox(agency), clock),
+  };
+}
+
+/** An agency's inbox, for which time goes on while it waits, and only then. */
+function connectInbox(inbox: MemoryInbox, clock: VirtualClock): AgencyInbox {
+  return {
+    async receive(lane, max, wait) {
+      for (let waited = 0; ; waited++) {
+        const received = inbox.receive(lane, max, wait);
+        if (received.length > 0 || waited >= wait) return received;
+        clock.advance(SECOND);
+      }
+    },
+    hide: async (message, seconds) => inbox.hide(message, seconds),
+    remove: async (message) => inbox.remove(message),
   };
 }
 

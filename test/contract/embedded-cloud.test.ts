@@ -1,4 +1,5 @@
 import { KMSClient } from '@aws-sdk/client-kms';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { roleName } from '../../core/names.ts';
 import { createKeyClient, createLedgerClient, createQueueClient } from '../../lambda/clients.ts';
@@ -42,6 +43,7 @@ beforeAll(async () => {
     stage: STAGE,
     dynamodb: createLedgerClient({ region: REGION, endpoint: endpoints.dynamodb, credentials }),
     sqs: createQueueClient({ region: REGION, endpoint: endpoints.sqs, credentials }),
+    agencySqs: new SQSClient({ region: REGION, endpoint: endpoints.sqs, credentials }),
     queueOrigin: endpoints.sqs,
     patience: 0,
     kms: {

@@ -1,4 +1,5 @@
 import { type Backend, closeContract } from './contract.ts';
+import { describeInbox } from './inbox.contract.ts';
 import { describeKeys } from './keys.contract.ts';
 import { describeLedger } from './ledger.contract.ts';
 import { describeLimits } from './limits.contract.ts';
@@ -12,6 +13,7 @@ export function describeEveryPort(name: string, backend: () => Backend): void {
     describeSuspensions(() => backend().suspensions),
     describeLimits(() => backend().ledger),
     describeQueues(() => backend().queues),
+    describeInbox(() => backend().inbox),
     describeKeys(() => backend().keys),
   ]);
 }

@@ -8,7 +8,7 @@ import { type Cases, describeContract, eventually, type Tally } from './contract
 export interface QueuesBackend {
   queues: Queues;
   stage: string;
-  /** Makes both queues of an agency. */
+  /** Makes both queues of an agency, and their dead letters as they are deployed. */
   addAgency: () => Promise<string>;
   /** Makes the inbox of a hotline. */
   addHotline: () => Promise<string>;

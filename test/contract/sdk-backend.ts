@@ -23,22 +23,27 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { vi } from 'vitest';
+import { connectAws } from '../../client/aws.ts';
 import {
   agencyAlias,
   agencyQueue,
   dispatchQueue,
   intakeAlias,
+  type Lane,
   LANES,
   ledgerTable,
   outcomesQueue,
 } from '../../core/names.ts';
 import type { Telemetry } from '../../core/ports.ts';
+import { QUEUE_TRAITS } from '../../core/sizing.ts';
 import { createKeys } from '../../lambda/keys.ts';
 import { createLedger } from '../../lambda/ledger.ts';
 import { createQueues } from '../../lambda/queues.ts';
+import { queueArn } from '../../local/resources.ts';
 import { createSuspensions } from '../../ops/suspensions.ts';
 import { makePartnerId } from '../support/rows.ts';
 import type { Backend } from './contract.ts';
+import type { InboxBackend } from './inbox.contract.ts';
 import type { KeyRefusal, KeysBackend } from './keys.contract.ts';
 import type { QueuesBackend } from './queues.contract.ts';
 
@@ -51,6 +56,8 @@ export interface Surroundings {
   /** To the table of the stage, which is there and holds nothing. */
   dynamodb: DynamoDBDocumentClient;
   sqs: SQSClient;
+  /** As the client of an agency makes it, which waits longer than a function. */
+  agencySqs: SQSClient;
   /** In place of the origin of what SQS gives out as the URL of a queue, which is of no use where it is emulated. */
   queueOrigin: string | undefined;
   /** Seconds that a receive waits: a short poll of SQS may not find what is there. */
@@ -90,6 +97,7 @@ export async function openSdkBackend(surroundings: Surroundings): Promise<SdkBac
     const { stage, dynamodb: client } = surroundings;
     const table = ledgerTable(stage);
     const ledger = createLedger({ client, table, telemetry });
+    const queues = await openQueues(surroundings, onClean);
     const { suspend, resume } = createSuspensions({ client, table });
     return {
       ledger,
@@ -98,7 +106,8 @@ export async function openSdkBackend(surroundings: Surroundings): Promise<SdkBac
         suspend: (partner) => suspend(partner, { at: '2026-11-23T09:30:00.000Z', by: 'a test' }),
         resume,
       },
-      queues: await openQueues(surroundings, onClean),
+      queues,
+      inbox: queues,
       keys: await openKeys(surroundings, onClean),
       clean,
     };
@@ -111,12 +120,12 @@ export async function openSdkBackend(surroundings: Surroundings): Promise<SdkBac
 type OnClean = (cleaner: () => Promise<unknown>) => void;
 
 async function openQueues(
-  { stage, sqs, queueOrigin, patience }: Surroundings,
+  { stage, sqs, agencySqs, queueOrigin, patience, kms }: Surroundings,
   onClean: OnClean,
-): Promise<QueuesBackend> {
+): Promise<QueuesBackend & InboxBackend> {
   /** @returns what the names of queues are appended to */
-  const create = async (QueueName: string): Promise<string> => {
-    const Attributes = { VisibilityTimeout: '30', MaximumMessageSize: String(1024 * 1024) };
+  const create = async (QueueName: string, redrive: { RedrivePolicy?: string } = {}): Promise<string> => {
+    const Attributes = { VisibilityTimeout: '30', MaximumMessageSize: String(1024 * 1024), ...redrive };
     const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
     const { origin, pathname } = new URL(QueueUrl);
     const urlBase = (queueOrigin ?? origin) + pathname.slice(0, -QueueName.length);
@@ -130,7 +139,14 @@ async function openQueues(
     stage,
     async addAgency() {
       const agency = makePartnerId('de');
-      for (const lane of LANES) await create(agencyQueue(stage, agency, lane));
+      const dead = agencyQueue(stage, agency, 'dead');
+      await create(dead);
+      const policy = {
+        deadLetterTargetArn: await queueArn(sqs, urlBase + dead),
+        maxReceiveCount: QUEUE_TRAITS.agency.receives,
+      };
+      for (const lane of LANES)
+        await create(agencyQueue(stage, agency, lane), { RedrivePolicy: JSON.stringify(policy) });
       return agency;
     },
     async addHotline() {
@@ -163,6 +179,12 @@ async function openQueues(
     async expire(hotline, ReceiptHandle) {
       const QueueUrl = urlBase + outcomesQueue(stage, hotline);
       await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
+    },
+    openInbox(agency) {
+      const urlOf = (lane: Lane): string => urlBase + agencyQueue(stage, agency, lane);
+      const queues = { urgent: urlOf('urgent'), routine: urlOf('routine') };
+      // The key is not asked for: keys have a contract of their own.
+      return connectAws({ queues, sqs: agencySqs, kms: kms.submit, kmsKey: '', region: '' }).inbox;
     },
   };
 }

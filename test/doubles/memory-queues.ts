@@ -191,9 +191,7 @@ export class MemoryQueues {
    */
   changeVisibility(name: string, handle: string, seconds: number): void {
     const now = this.#now();
-    const queue = this.#find(name);
-    checkRange(seconds, LONGEST_VISIBILITY);
-    const message = queue.inFlight.get(handle);
+    const message = this.#find(name).inFlight.get(handle);
     if (!message || message.visibleAt <= now) throw new ServiceError('MessageNotInflight');
     checkRange(seconds, LONGEST_VISIBILITY - (now - message.receivedAt) / SECOND);
     message.visibleAt = now + seconds * SECOND;

@@ -17,8 +17,10 @@ import {
   ListKeysCommand,
 } from '@aws-sdk/client-kms';
 import {
+  ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteMessageBatchCommand,
+  DeleteMessageCommand,
   DeleteQueueCommand,
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
@@ -30,7 +32,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DUE_INDEX, ledgerTable } from '../../core/names.ts';
 import { type Emulators, startEmulators } from '../../local/emulators.ts';
 import { type Kms, startKms } from '../../local/kms/kms.ts';
-import { createLedgerTable, queueUrl } from '../../local/resources.ts';
+import { createLedgerTable, queueArn, queueUrl } from '../../local/resources.ts';
 
 /* Where the embedded cloud is not like AWS, as docs/emulators.md says: an upgrade that changes it is noticed. */
 
@@ -82,6 +84,15 @@ async function makeQueue(Attributes: Record<string, string> = {}) {
   return { QueueName, given, QueueUrl: queueUrl(emulators.endpoints.sqs, QueueName) };
 }
 
+async function receive(QueueUrl: string) {
+  const asked = { QueueUrl, MessageSystemAttributeNames: ['ApproximateReceiveCount' as const] };
+  const [{ ReceiptHandle, Attributes } = {}] = (await sqs.send(new ReceiveMessageCommand(asked))).Messages ?? [];
+  const hide = (VisibilityTimeout: number): Promise<string> =>
+    faultOf(sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout })));
+  const remove = () => sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+  return { hide, remove, receives: Attributes?.ApproximateReceiveCount };
+}
+
 const row = (pk: string) => ({
   pk: { S: pk },
   sk: { S: 'outbox' },
@@ -112,6 +123,48 @@ const DIFFERENCES: Readonly<Record<string, () => Promise<void>>> = {
     const { QueueUrl } = await makeQueue();
     const Entries = [{ Id: '0', ReceiptHandle: 'never given' }];
     expect((await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }))).Failed ?? []).toEqual([]);
+  },
+
+  'an earlier receipt neither hides nor removes what was received again': async () => {
+    const { QueueUrl } = await makeQueue();
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'a' }));
+    const first = await receive(QueueUrl);
+    await first.hide(0);
+    const second = await receive(QueueUrl);
+    expect(await first.hide(0)).toBe('MessageNotInflight');
+    await first.remove();
+    expect(await second.hide(0)).toBe('none');
+    expect((await receive(QueueUrl)).receives).toBe('3');
+  },
+
+  'a receipt that no longer stands is refused as `MessageNotInflight`': async () => {
+    const { QueueUrl } = await makeQueue();
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'a' }));
+    const { hide, remove } = await receive(QueueUrl);
+    await remove();
+    expect(await hide(60)).toBe('MessageNotInflight');
+    const unknown = { QueueUrl, ReceiptHandle: 'never given', VisibilityTimeout: 60 };
+    expect(await faultOf(sqs.send(new ChangeMessageVisibilityCommand(unknown)))).toBe('MessageNotInflight');
+  },
+
+  'twelve hours count from each change': async () => {
+    const { QueueUrl } = await makeQueue();
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'a' }));
+    const { hide } = await receive(QueueUrl);
+    expect([await hide(43_200), await hide(43_200)]).toEqual(['none', 'none']);
+  },
+
+  'a move to the dead letters counts as a receipt': async () => {
+    const dead = await makeQueue();
+    const deadLetterTargetArn = await queueArn(sqs, dead.QueueUrl);
+    const { QueueUrl } = await makeQueue({
+      RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }),
+    });
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'a' }));
+    const { hide, receives } = await receive(QueueUrl);
+    await hide(0);
+    await receive(QueueUrl);
+    expect([receives, (await receive(dead.QueueUrl)).receives]).toEqual(['1', '3']);
   },
 
   'a standard queue forgets the message group': async () => {

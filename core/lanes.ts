@@ -18,6 +18,9 @@ export const inboxLane = (hotline: string): string => `${hotline}#outcomes`;
 /** Whether a lane holds `immediate` referrals, and nothing else. */
 export const isImmediateLane = (lane: string): boolean => lane.endsWith('#immediate');
 
+/** Whether a lane holds what is still to be placed: outboxes, and statements that are their own, of every urgency. */
+export const isOutboxLane = (lane: string): boolean => lane.startsWith('outbox#');
+
 /** The lane of queues. */
 export const laneOf = (urgency: Urgency): Lane => (urgency === 'routine' ? 'routine' : 'urgent');
 

@@ -1,4 +1,4 @@
-import { allLanes, isImmediateLane, laneOf } from '../lanes.ts';
+import { allLanes, isImmediateLane, isOutboxLane, laneOf } from '../lanes.ts';
 import type { LedgerRow, OutboxRow, ReferralRecord, RetentionRow, RouteRow, StatementRow } from '../ledger.ts';
 import { contentExpiry, isFirstReminder, isPageDue, leased, reminded, unopenedSince } from '../ledger-rules.ts';
 import { SCHEDULE } from '../limits.ts';
@@ -17,6 +17,9 @@ type Parts = Pick<Relay, 'ledger' | 'queues' | 'registry' | 'clock' | 'telemetry
 
 /** Rows of a lane of `immediate` referrals that are counted at most. */
 const COUNTED = 1000;
+
+/** Rows of a lane of outboxes that are looked through at most: those of a bulk, and of several more. */
+const LOOKED_THROUGH = 10_000;
 
 export interface SweepBounds {
   /** Rows taken from one lane when its turn comes, so that no partner's backlog delays another's. */
@@ -121,24 +124,30 @@ async function visit(run: Run, { lane, after }: Turn): Promise<LedgerRow | undef
   const isFirst = after === undefined;
   let rows: LedgerRow[];
   try {
-    rows =
-      isFirst && isImmediateLane(lane)
-        ? await readImmediate(run, lane)
-        : await relay.ledger.due(lane, now, bounds.page, after);
+    rows = isFirst ? await readFirst(run, lane) : await relay.ledger.due(lane, now, bounds.page, after);
   } catch (error) {
     noteFailure({ relay, report }, error, { what: 'lane', lane });
     return undefined;
   }
-  let taken = 0;
-  for (let start = 0; start < rows.length; start += bounds.concurrency) {
-    const batch = rows.slice(start, start + bounds.concurrency).filter((row) => takeRoom(run, row, isFirst));
-    taken += batch.length;
-    await lookAfterAll(run, batch);
+  const taken = takePage(run, rows, isFirst);
+  for (let start = 0; start < taken.length; start += bounds.concurrency) {
+    await lookAfterAll(run, taken.slice(start, start + bounds.concurrency));
   }
-  if (taken < rows.length) report.complete = false;
   const [agency] = run.reminders.keys();
   if (isFirst && agency !== undefined) await page(run, agency);
-  return rows.length < bounds.page || taken === 0 ? undefined : rows.at(-1);
+  if (rows.length < bounds.page || taken.length === 0) return undefined;
+  return taken.length < bounds.page ? rows.at(-1) : taken.at(-1);
+}
+
+/** The first of these rows that there is room for, a page at most: what has none holds up nothing behind it. */
+function takePage(run: Run, rows: readonly LedgerRow[], isFirst: boolean): LedgerRow[] {
+  const taken: LedgerRow[] = [];
+  for (const row of rows) {
+    if (taken.length >= run.bounds.page) break;
+    if (takeRoom(run, row, isFirst)) taken.push(row);
+    else run.report.complete = false;
+  }
+  return taken;
 }
 
 /**
@@ -165,12 +174,21 @@ async function lookAfterAll(run: Run, rows: readonly LedgerRow[]): Promise<void>
 }
 
 /**
- * The due rows of a lane that is read as a whole, so that what waits unopened is counted anew each time: the number is
- * what the ledger says, not how often somebody looked. At most {@link COUNTED} are counted.
+ * What is due in a lane when its first turn comes. A lane of `immediate` referrals is read as a whole, so that what waits
+ * unopened is counted anew each time: the number is what the ledger says, not how often somebody looked. So is one of
+ * outboxes, where every urgency stands in one lane.
  */
-async function readImmediate({ relay, bounds, now }: Run, lane: string): Promise<LedgerRow[]> {
-  const { ledger, telemetry } = relay;
-  const rows = await ledger.due(lane, END_OF_TIME, Math.max(bounds.page, COUNTED));
+async function readFirst(run: Run, lane: string): Promise<LedgerRow[]> {
+  const { relay, bounds, now } = run;
+  const isOutbox = isOutboxLane(lane);
+  if (!isOutbox && !isImmediateLane(lane)) return relay.ledger.due(lane, now, bounds.page);
+  const most = Math.max(bounds.page, isOutbox ? LOOKED_THROUGH : COUNTED);
+  const rows = await relay.ledger.due(lane, END_OF_TIME, most);
+  if (!isOutbox) tellUnopened(run, rows);
+  return rows.filter(({ due }) => due !== undefined && fromTimestamp(due.at) <= now);
+}
+
+function tellUnopened({ relay: { telemetry }, now }: Run, rows: readonly LedgerRow[]): void {
   const unopened = rows.flatMap((row) => {
     const since = row.kind === 'route' ? unopenedSince(row) : undefined;
     const waited = since === undefined ? 0 : now - fromTimestamp(since);
@@ -180,7 +198,6 @@ async function readImmediate({ relay, bounds, now }: Run, lane: string): Promise
     const minutes = Math.floor(Math.max(...unopened.map(({ waited }) => waited)) / MINUTE);
     telemetry.record('unopened-immediate', { agency: unopened[0].agency, count: unopened.length, minutes });
   }
-  return rows.filter(({ due }) => due !== undefined && fromTimestamp(due.at) <= now).slice(0, bounds.page);
 }
 
 /** Pages the people of an agency, if it has named any. What fails is not repeated: the next reminder pages again. */

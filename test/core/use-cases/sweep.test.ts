@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { agencyLane, inboxLane, outboxLane } from '../../../core/lanes.ts';
-import type { LedgerRow, RouteRow } from '../../../core/ledger.ts';
+import type { LedgerRow, OutboxRow, RouteRow } from '../../../core/ledger.ts';
 import { SCHEDULE } from '../../../core/limits.ts';
 import { dispatchQueue, outcomesQueue } from '../../../core/names.ts';
 import type { DispatchMessage, Waiting } from '../../../core/ports.ts';
@@ -27,10 +27,35 @@ async function owe(world: World, agency: AgencyId, urgency: Urgency, more: Parti
   return row;
 }
 
+/** Writes an outbox that is owed since some minutes. */
+async function oweOutbox(world: World, urgency: Urgency, name = nameOf(world)): Promise<OutboxRow> {
+  const at = toTimestamp(world.clock.now() - MINUTE);
+  const row = makeOutboxRow(name, { createdAt: at, urgency, due: { lane: outboxLane(name.id), at } });
+  await world.relay().ledger.create(row);
+  return row;
+}
+
 const nameOf = (world: World) => ({ hotline: 'gb-hotline', id: world.newId() });
+
+/** A name whose outbox stands in the lane in which those of others made so stand, too. */
+function inOneLane(world: World): ReturnType<typeof nameOf> {
+  let name = nameOf(world);
+  while (outboxLane(name.id) !== 'outbox#0') name = nameOf(world);
+  return name;
+}
 
 async function oweMany(world: World, count: number, agency: AgencyId, urgency: Urgency = 'routine'): Promise<void> {
   for (let made = 0; made < count; made++) await owe(world, agency, urgency);
+}
+
+/** One after the other: a route, or an outbox where there is no agency. */
+async function oweAll(world: World, rows: readonly { agency: AgencyId | null; urgency: Urgency }[]) {
+  const owed: LedgerRow[] = [];
+  for (const { agency, urgency } of rows) {
+    world.clock.advance(1);
+    owed.push(await (agency === null ? oweOutbox(world, urgency, inOneLane(world)) : owe(world, agency, urgency)));
+  }
+  return owed;
 }
 
 /** One run, with what it dispatched, in order: the lane of the queue and the agency. */
@@ -65,6 +90,19 @@ const failuresOf = (world: World) =>
 
 const dispatched = (world: World, lane: 'urgent' | 'routine') =>
   world.queues.bodies(dispatchQueue(STAGE, lane)).map((body) => JSON.parse(body) as DispatchMessage);
+
+/** Takes all there is from a dispatch queue, as deliver would. @returns the ids, in order */
+function drain(world: World, lane: 'urgent' | 'routine'): string[] {
+  const queue = dispatchQueue(STAGE, lane);
+  const ids: string[] = [];
+  for (let batch = world.queues.receive(queue, 10); batch.length > 0; batch = world.queues.receive(queue, 10)) {
+    for (const { handle, body } of batch) {
+      ids.push((JSON.parse(body) as DispatchMessage).id);
+      world.queues.remove(queue, handle);
+    }
+  }
+  return ids;
+}
 
 /** What a round of routine lanes sends off, by country. */
 const round = (text: string) => text.split(' ').map((country) => `routine ${country}-police`);
@@ -127,14 +165,22 @@ describe('a run of sweep', () => {
     await oweMany(world, 5, 'de-police', 'immediate');
     await oweMany(world, 1, 'fr-police', 'immediate');
     await oweMany(world, 1, 'fr-police', 'high');
-    const at = toTimestamp(world.clock.now() - MINUTE);
-    for (const urgency of ['immediate', 'high'] as const) {
-      const name = { hotline: 'gb-hotline', id: `${world.newId().slice(0, -1)}0` };
-      await world.relay().ledger.create(makeOutboxRow(name, { createdAt: at, urgency, due: { lane: 'outbox#0', at } }));
-    }
+    for (const urgency of ['immediate', 'high'] as const) await oweOutbox(world, urgency, inOneLane(world));
     const { sent, report } = await run(world, { dispatched: 0 });
     expect(sent.toSorted()).toEqual(['urgent de-police', 'urgent de-police', 'urgent fr-police', 'urgent placing']);
     expect(report.complete).toBe(false);
+  });
+
+  it('places what is urgent whatever routine submissions wait before it', async () => {
+    const world = new World();
+    await oweMany(world, 6, 'de-police');
+    await run(world, { dispatched: 6 });
+    for (let count = 0; count < 9; count++) await oweOutbox(world, 'routine', inOneLane(world));
+    world.clock.advance(1);
+    for (const urgency of ['high', 'immediate'] as const) await oweOutbox(world, urgency, inOneLane(world));
+    const { sent, report } = await run(world, { dispatched: 6 });
+    expect(sent).toEqual(['urgent placing', 'urgent placing']);
+    expect(report).toEqual({ rows: 2, failures: 0, complete: false });
   });
 
   it('brings statements to hotlines and removes content whatever deliver has to do', async () => {
@@ -252,7 +298,7 @@ describe('a run of sweep', () => {
 
 describe('over several runs', () => {
   const backlog = fc.record({
-    agency: fc.constantFrom(...AGENCIES),
+    agency: fc.option(fc.constantFrom(...AGENCIES), { freq: 1 }),
     urgency: fc.constantFrom('immediate', 'high', 'routine'),
   });
 
@@ -263,28 +309,38 @@ describe('over several runs', () => {
         fc.record({ page: fc.integer({ min: 1, max: 4 }), dispatched: fc.integer({ min: 1, max: 9 }) }),
         async (rows, { page, dispatched }) => {
           const world = new World();
-          const owed: LedgerRow[] = [];
-          for (const { agency, urgency } of rows) owed.push(await owe(world, agency, urgency));
+          const owed = await oweAll(world, rows);
           const sent = new Map<string, number>();
           // As many runs as the smaller room takes, all within one lease.
           for (let count = 0; count <= rows.length; count++) {
             await run(world, { page, concurrency: 2, dispatched });
-            for (const lane of ['urgent', 'routine'] as const) {
-              const queue = dispatchQueue(STAGE, lane);
-              for (
-                let batch = world.queues.receive(queue, 10);
-                batch.length > 0;
-                batch = world.queues.receive(queue, 10)
-              ) {
-                for (const { handle, body } of batch) {
-                  const { id } = JSON.parse(body) as DispatchMessage;
-                  sent.set(id, (sent.get(id) ?? 0) + 1);
-                  world.queues.remove(queue, handle);
-                }
-              }
-            }
+            for (const id of [...drain(world, 'urgent'), ...drain(world, 'routine')])
+              sent.set(id, (sent.get(id) ?? 0) + 1);
           }
           expect(sent).toEqual(new Map(owed.map(({ id }) => [id, 1])));
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('nothing routine keeps back what is urgent, however long deliver leaves it', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(backlog, { maxLength: 40 }),
+        fc.record({ page: fc.integer({ min: 1, max: 4 }), dispatched: fc.integer({ min: 1, max: 9 }) }),
+        async (rows, { page, dispatched }) => {
+          const world = new World();
+          await oweMany(world, dispatched, 'ca-police');
+          await run(world, { dispatched });
+          const owed = await oweAll(world, rows);
+          const sent = new Set<string>();
+          for (let count = 0; count < rows.length; count++) {
+            await run(world, { page, concurrency: 2, dispatched });
+            for (const id of drain(world, 'urgent')) sent.add(id);
+          }
+          const urgent = owed.filter((row) => !('urgency' in row) || row.urgency !== 'routine').map(({ id }) => id);
+          expect(sent).toEqual(new Set(urgent));
         },
       ),
       { numRuns: 50 },

@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import type { Alias } from 'aws-cdk-lib/aws-lambda';
 import { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
@@ -14,6 +15,12 @@ export interface DispatchProps {
   /** Copies of `deliver` at work on this lane at once: 2 to 1,000. */
   maximumConcurrency: number;
 }
+
+/**
+ * How long a message may wait until the operator hears of it. At a hundred deliveries a second, what waits an hour has
+ * 360,000 others before it, far more than any bulk; nothing urgent has 60,000.
+ */
+const LONGEST_WAIT: Readonly<Record<Lane, Duration>> = { urgent: Duration.minutes(10), routine: Duration.hours(1) };
 
 /** One lane of dispatch: what is to be delivered, by `deliver`; each lane has its own share of it. */
 export class Dispatch extends Construct {
@@ -41,6 +48,15 @@ export class Dispatch extends Construct {
       scalingConfig: { maximumConcurrency },
     });
     mapping.addResourceDependency(queue.resource);
+    createAlarm(this, 'Waits', {
+      place,
+      holder: `dispatch-${lane}`,
+      what: 'waits',
+      description: `Deliver has not taken up what was dispatched for ${LONGEST_WAIT[lane].toMinutes()} minutes: does it run, and may it? Nothing ${lane} may be reaching any agency.`,
+      runbook: 'service-faults.md#dispatch-waits',
+      metric: queueMetric(dispatchQueue(stage, lane), 'ApproximateAgeOfOldestMessage'),
+      threshold: LONGEST_WAIT[lane].toSeconds(),
+    });
     createAlarm(this, 'DeadLetters', {
       place,
       holder: `dispatch-${lane}`,

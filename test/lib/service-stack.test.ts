@@ -264,6 +264,19 @@ describe.each(LANES)('dispatch, lane %s', (lane) => {
     expect(mapping(withDomain)).toMatchObject({ ScalingConfig: { MaximumConcurrency: lane === 'urgent' ? 5 : 3 } });
   });
 
+  it('raises an alarm on what is not taken up: urgent after ten minutes, routine after an hour', () => {
+    const name = `referral-relay-prod-dispatch-${lane}-waits`;
+    expect(findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', name)).toMatchObject({
+      Namespace: 'AWS/SQS',
+      MetricName: 'ApproximateAgeOfOldestMessage',
+      Statistic: 'Maximum',
+      Dimensions: [{ Name: 'QueueName', Value: `referral-relay-prod-dispatch-${lane}` }],
+      EvaluationPeriods: 1,
+      Threshold: lane === 'urgent' ? 600 : 3600,
+      TreatMissingData: 'notBreaching',
+    });
+  });
+
   it('raises an alarm on dead letters', () => {
     const name = `referral-relay-prod-dispatch-${lane}-dead-letters`;
     expect(findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', name)).toMatchObject({

@@ -119,6 +119,12 @@ export function unopenedSince(row: RouteRow): Timestamp | undefined {
   return row.owedSince ?? row.deliveredAt ?? undefined;
 }
 
+/** Since when a row of the outbox waits to be placed; `undefined` if it is known not to be `immediate`. */
+export function unplacedSince(row: LedgerRow): Timestamp | undefined {
+  if (row.kind === 'outbox') return row.urgency === 'immediate' ? row.createdAt : undefined;
+  return row.kind === 'statement' ? row.acceptedAt : undefined;
+}
+
 /** Whether the agency's people are to be paged at this reminder: once, and only for what lies in their queue. */
 export const isPageDue = (row: RouteRow): boolean =>
   row.urgency === 'immediate' &&

@@ -150,7 +150,10 @@ export type TelemetryEvent =
   | 'failed'
   | 'delivered'
   | 'delivery-failed'
-  /** A delivery that failed for a cause that somebody has to mend, or for the fifth time in a row. */
+  /**
+   * A delivery that failed for a cause that somebody has to mend, or for the fifth time in a row; and at every sweep, that
+   * something `immediate` was not placed within a quarter of an hour.
+   */
   | 'held-up'
   | 'undeliverable'
   | 'answered'

@@ -144,7 +144,7 @@ function watchDeliveries(scope: Construct, place: Place): void {
     holder: 'deliver',
     what: 'held-up',
     description:
-      'A delivery fails, and not for a moment: a key that is disabled, an agency that is gone from the registry. It is tried again.',
+      'A delivery fails, and not for a moment: a key that is disabled, an agency that is gone from the registry. Or an immediate referral was not placed within 15 minutes. It is tried again.',
     runbook: 'service-faults.md#held-up',
     // Every six hours at the latest there is another attempt: until it succeeds, the alarm holds.
     metric: eventMetric(place.stage, 'held-up').with({ period: Duration.hours(1) }),

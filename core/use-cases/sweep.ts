@@ -1,12 +1,13 @@
 import { allLanes, isImmediateLane, isOutboxLane, laneOf } from '../lanes.ts';
 import type { LedgerRow, OutboxRow, ReferralRecord, RetentionRow, RouteRow, StatementRow } from '../ledger.ts';
-import { contentExpiry, isFirstReminder, isPageDue, leased, reminded, unopenedSince } from '../ledger-rules.ts';
+import { contentExpiry, isFirstReminder, isPageDue, leased, reminded } from '../ledger-rules.ts';
 import { SCHEDULE } from '../limits.ts';
 import type { Lane } from '../names.ts';
 import type { Pages, Relay, Waiting } from '../ports.ts';
 import { END_OF_TIME, fromTimestamp, MINUTE, toTimestamp } from '../time.ts';
 import { askForAttempt, askForPlacing } from './dispatch.ts';
 import { applyHandOver } from './hand-over.ts';
+import { tellUnopened, tellUnplaced } from './overdue.ts';
 import { goRound, type Turn } from './rounds.ts';
 import { applyOutcome, sendToInbox } from './settle.ts';
 
@@ -86,6 +87,9 @@ function noteFailure(
   relay.telemetry.record('due-failed', { ...fields, error: error instanceof Error ? error.name : 'unknown' });
 }
 
+const noteRow = (run: Run, { kind, hotline, id }: LedgerRow, error: unknown): void =>
+  noteFailure(run, error, { what: kind, hotline, id });
+
 /** What is not known is taken for empty: how much one run adds is bounded all the same. */
 async function measureRoom(
   relay: Parts,
@@ -164,19 +168,12 @@ function takeRoom({ room }: Run, row: LedgerRow, isFirst: boolean): boolean {
 
 async function lookAfterAll(run: Run, rows: readonly LedgerRow[]): Promise<void> {
   run.report.rows += rows.length;
-  await Promise.all(
-    rows.map((row) =>
-      lookAfter(run, row).catch((error: unknown) =>
-        noteFailure(run, error, { what: row.kind, hotline: row.hotline, id: row.id }),
-      ),
-    ),
-  );
+  await Promise.all(rows.map((row) => lookAfter(run, row).catch((error: unknown) => noteRow(run, row, error))));
 }
 
 /**
- * What is due in a lane when its first turn comes. A lane of `immediate` referrals is read as a whole, so that what waits
- * unopened is counted anew each time: the number is what the ledger says, not how often somebody looked. So is one of
- * outboxes, where every urgency stands in one lane.
+ * What is due in a lane when its first turn comes. Lanes of `immediate` referrals and of outboxes are read as a whole, for
+ * what waits too long in them, due or not; and because every urgency stands in one lane of outboxes.
  */
 async function readFirst(run: Run, lane: string): Promise<LedgerRow[]> {
   const { relay, bounds, now } = run;
@@ -184,20 +181,12 @@ async function readFirst(run: Run, lane: string): Promise<LedgerRow[]> {
   if (!isOutbox && !isImmediateLane(lane)) return relay.ledger.due(lane, now, bounds.page);
   const most = Math.max(bounds.page, isOutbox ? LOOKED_THROUGH : COUNTED);
   const rows = await relay.ledger.due(lane, END_OF_TIME, most);
-  if (!isOutbox) tellUnopened(run, rows);
-  return rows.filter(({ due }) => due !== undefined && fromTimestamp(due.at) <= now);
-}
-
-function tellUnopened({ relay: { telemetry }, now }: Run, rows: readonly LedgerRow[]): void {
-  const unopened = rows.flatMap((row) => {
-    const since = row.kind === 'route' ? unopenedSince(row) : undefined;
-    const waited = since === undefined ? 0 : now - fromTimestamp(since);
-    return row.kind === 'route' && waited >= SCHEDULE.reminders[0] ? [{ agency: row.agency, waited }] : [];
-  });
-  if (unopened[0]) {
-    const minutes = Math.floor(Math.max(...unopened.map(({ waited }) => waited)) / MINUTE);
-    telemetry.record('unopened-immediate', { agency: unopened[0].agency, count: unopened.length, minutes });
+  if (isOutbox) {
+    await tellUnplaced(relay, rows, now, bounds.page, (row, error) => noteRow(run, row, error));
+  } else {
+    tellUnopened(relay, rows, now);
   }
+  return rows.filter(({ due }) => due !== undefined && fromTimestamp(due.at) <= now);
 }
 
 /** Pages the people of an agency, if it has named any. What fails is not repeated: the next reminder pages again. */

@@ -84,7 +84,7 @@ export class RelayFunction extends Construct {
       place,
       holder: name,
       what: 'throttles',
-      description: `Lambda holds ${name} back: compare the account's concurrency limit with its use.`,
+      description: `Lambda holds ${name} back: compare its own concurrency limit, or the account's, with its use.`,
       runbook: 'service-faults.md#throttles',
       metric: handler.metricThrottles({ period: Duration.minutes(5) }),
       threshold: 1,

@@ -18,7 +18,10 @@ export const YOUNG_GENERATION = 16;
 /** Payload of a synchronous invocation, event or answer: 6 MB (AWS, "Lambda quotas"). */
 export const PAYLOAD_BYTES = 6 * 1024 * 1024;
 
-/** Invocations of one function at once, where `core/sizing.ts` does not reserve fewer: two cores answer them in seconds. */
+/**
+ * Invocations of one function at once, where `core/sizing.ts` does not reserve fewer: two cores answer them in seconds, and
+ * the SDK has as many connections in one thread.
+ */
 const CONCURRENCY = 50;
 
 /** What Lambda calls the refusal of an invocation beyond the concurrency (AWS, "Lambda API Reference", Invoke). */
@@ -111,8 +114,8 @@ class FunctionThread {
       throw this.#error('RequestTooLargeException', `the event has more than ${PAYLOAD_BYTES} bytes`);
     }
     const { worker, pending } = await this.#run();
-    const { reserved = CONCURRENCY } = FUNCTION_SIZES[this.#name];
-    if (pending.size >= reserved) throw this.#error(THROTTLED, `${reserved} invocations are under way`);
+    const most = Math.min(FUNCTION_SIZES[this.#name].reserved ?? CONCURRENCY, CONCURRENCY);
+    if (pending.size >= most) throw this.#error(THROTTLED, `${most} invocations are under way`);
     const seconds = FUNCTION_SIZES[this.#name].timeout;
     const id = randomUUID();
     return new Promise((resolve, reject) => {

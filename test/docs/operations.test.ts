@@ -6,6 +6,7 @@ import { VISIBILITY } from '../../client/inbox.ts';
 import { retryVisibility } from '../../client/visibility.ts';
 import { DEFAULT_RETENTION } from '../../core/limits.ts';
 import { FUNCTIONS } from '../../core/names.ts';
+import { FUNCTION_SIZES } from '../../core/sizing.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
 import { WATCHED_CALLS } from '../../lib/key-watch.ts';
@@ -182,6 +183,31 @@ describe('The pages', () => {
       expect(places).toEqual(places.toSorted((a, b) => a - b));
     },
   );
+});
+
+describe('The page on restoring', () => {
+  it('gives functions back what they have of the concurrency', () => {
+    const given = [
+      ...sectionOf('restore.md', '7-let-it-work').matchAll(
+        /put-function-concurrency --function-name referral-relay-prod-(\w+) --reserved-concurrent-executions (\d+)/g,
+      ),
+    ].map(([, name, number]) => [name, Number(number)]);
+    const reserved = FUNCTIONS.flatMap((name) => {
+      const most = FUNCTION_SIZES[name].reserved;
+      return most === undefined ? [] : [[name, most]];
+    });
+    expect(given).toEqual(reserved);
+  });
+});
+
+describe('The page on the first deployment', () => {
+  it('says what a stage reserves, and asks for enough', () => {
+    const reserved = FUNCTIONS.reduce((sum, name) => sum + (FUNCTION_SIZES[name].reserved ?? 0), 0);
+    const text = readPage('first-deployment.md');
+    expect(text).toContain(`Each stage reserves ${reserved}: `);
+    const [, desired] = /--desired-value (\d+)/.exec(text) ?? [];
+    expect(Number(desired)).toBeGreaterThanOrEqual(reserved + 100);
+  });
 });
 
 describe('The page on data protection', () => {

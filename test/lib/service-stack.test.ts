@@ -147,6 +147,16 @@ describe('every function', () => {
     for (const caller of callers) expect(aliasIds).toContain(caller);
   });
 
+  it('shares what the account may run, but for collect, in which hotlines wait, and sweep', () => {
+    const reserved = functions.flatMap(({ FunctionName, ReservedConcurrentExecutions }) =>
+      ReservedConcurrentExecutions === undefined ? [] : [[FunctionName, ReservedConcurrentExecutions]],
+    );
+    expect(Object.fromEntries(reserved)).toEqual({
+      'referral-relay-prod-collect': 200,
+      'referral-relay-prod-sweep': 1,
+    });
+  });
+
   it.each(FUNCTIONS)('%s raises an alarm when it fails and when it is held back', (name) => {
     for (const [what, MetricName] of [
       ['errors', 'Errors'],

@@ -97,6 +97,7 @@ describe('a failure', () => {
 
   it.each([
     ['submit', 50],
+    ['collect', 50],
     ['sweep', 1],
   ] as const)('is an invocation of %s beyond %i at once, until one has ended', async (name, most) => {
     const held = Array.from({ length: most }, () => failure(name, { do: 'hang' }));

@@ -41,7 +41,7 @@ export function declareHotline(program: Command, run: Run): void {
   declare(hotline, {
     name: 'submit [INPUT...]',
     summary: 'seal drafts and submit them',
-    details: `${INPUT} What was sealed is kept in the profile's journal, where it is found by a hash of the draft's content, whatever its file is called and however it is indented. So a run that was interrupted is continued by the same command, and no draft is submitted twice. To refer the same content again, change it, or add --anew.`,
+    details: `${INPUT} What was sealed is kept in the profile's journal, where it is found by a hash of the draft's content, whatever its file is called and however it is indented. So a run that was interrupted is continued by the same command, and no draft is submitted twice. To refer the same content again, change it, or add --anew: repeated after a failure, that submits what it sealed; repeated after the relay accepted it, it makes another referral.`,
     examples: [
       ['hotline submit case.json', 'one referral'],
       ['hotline submit drafts/ --parallel 16', 'a folder; run it again to continue'],

@@ -22,7 +22,7 @@ export interface SubmitOptions {
   parallel: number;
   unfinished?: boolean;
   resend?: boolean;
-  /** One draft is sealed again under a new id, whatever became of it before. */
+  /** One draft that was accepted is sealed again under a new id. */
   anew?: boolean;
   strict?: boolean;
 }
@@ -77,7 +77,9 @@ async function submitDraft(
   const document = await source.read();
   const { warnings } = await hotline.check(document, { offline: true });
   if (strict && warnings.length > 0) throw new StrictError(warnings);
-  const { id, state } = await hotline.seal(document, { anew: anew ?? false });
+  const last = await hotline.seal(document);
+  // What is still owed to the relay is what an earlier run sealed anew, or has never been reported as undeliverable.
+  const { id, state } = anew && last.state === 'accepted' ? await hotline.seal(document, { anew }) : last;
   const before = state === 'accepted' && !resend;
   return { acceptance: await hotline.submit(id, { resend: resend ?? false }), before, warnings };
 }

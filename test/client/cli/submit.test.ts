@@ -66,6 +66,30 @@ describe('one draft', () => {
     expect(sent()).toBe(2);
   });
 
+  it.each([
+    ['is out of reach', false],
+    ['takes it, and the answer is lost', true],
+  ])(
+    'that is to be referred anew is so once, also where the relay %s at first and the same is asked again',
+    async (_, isTaken) => {
+      const file = await write('case.json', routine);
+      await submit([file]);
+      const { runtime } = hotlineMachine(world, log);
+      const fetch: NonNullable<typeof runtime>['fetch'] = async (url, init) => {
+        const isSubmission = url.endsWith('/v1/referrals');
+        const answer = isTaken || !isSubmission ? await runtime?.fetch?.(url, init) : undefined;
+        if (isSubmission || !answer) throw Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+        return answer;
+      };
+      for (let times = 0; times < 2; times += 1) {
+        expect((await submit([file, '--anew'], { runtime: { ...runtime, fetch } })).exit).toBe(4);
+      }
+      expect((await submit([file, '--anew'])).exit).toBe(0);
+      expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(2);
+      expect(await readdir(path.join(home, 'journal', 'unfinished'))).toEqual([]);
+    },
+  );
+
   it('from a file is accepted, and its routes are named', async () => {
     const file = await write('case.json', sampleDraft('immediate'));
     const { exit, out, err } = await submit([file]);

@@ -102,20 +102,22 @@ async function submitAll(session: Session, jobs: readonly Job[], parallel: numbe
   const tally = { accepted: 0, before: 0, refused: 0 };
   let first: Failure | undefined;
   let fatal: Failure | undefined;
+  /** What could not be shown: nothing after it can be either. */
+  let broken: { error: unknown } | undefined;
 
-  async function work(job: Job): Promise<void> {
+  /** Submits, and counts what became of it; resolves to what shows that. */
+  async function attempt(job: Job): Promise<() => Promise<void>> {
     try {
       const submitted = await job.run();
       tally[submitted.before ? 'before' : 'accepted'] += 1;
-      await progress.clear();
-      await showAccepted(session, job.name, submitted, many);
+      return () => showAccepted(session, job.name, submitted, many);
     } catch (error) {
       const failure = session.explain(error);
       first ??= failure;
       if (!OF_ONE_DRAFT.has(failure.code)) fatal ??= failure;
       tally.refused += 1;
-      await progress.clear();
-      await showFailed(session, job.name, failure, error instanceof StrictError ? error.warnings : [], many);
+      const warnings = error instanceof StrictError ? error.warnings : [];
+      return () => showFailed(session, job.name, failure, warnings, many);
     }
   }
 
@@ -123,10 +125,16 @@ async function submitAll(session: Session, jobs: readonly Job[], parallel: numbe
   const queue = jobs.values();
   async function worker(): Promise<void> {
     for (const job of queue) {
-      await work(job);
+      const show = await attempt(job);
+      await progress.clear();
+      try {
+        await show();
+      } catch (error) {
+        broken ??= { error };
+      }
+      if (broken || fatal || io.signal.aborted) return;
       const done = tally.accepted + tally.before + tally.refused;
       progress.update(`${done} of ${jobs.length}, ${words.count(tally.refused, 'failure')}`);
-      if (fatal || io.signal.aborted) return;
     }
   }
   await Promise.all(Array.from({ length: Math.min(parallel, jobs.length) }, worker));
@@ -134,7 +142,13 @@ async function submitAll(session: Session, jobs: readonly Job[], parallel: numbe
 
   const { accepted, before, refused } = tally;
   const untried = jobs.length - accepted - before - refused;
-  if (many) await session.note(summarize(tally, untried, fatal));
+  const isCut = broken !== undefined || fatal !== undefined || untried > 0;
+  const told = many ? session.note(summarize(tally, untried, isCut)) : Promise.resolve();
+  if (broken) {
+    await told.catch(() => undefined);
+    throw broken.error;
+  }
+  await told;
   if (refused + untried === 0) return EXIT.ok;
   return accepted + before > 0 ? EXIT.partial : (first?.exit ?? EXIT.partial);
 }
@@ -155,7 +169,7 @@ const OF_ONE_DRAFT = new Set([
 function summarize(
   tally: { accepted: number; before: number; refused: number },
   untried: number,
-  fatal?: Failure,
+  isCut: boolean,
 ): string {
   const parts = [
     `${tally.accepted} accepted`,
@@ -163,7 +177,7 @@ function summarize(
     ...(tally.refused > 0 ? [`${tally.refused} failed`] : []),
     ...(untried > 0 ? [`${untried} not tried`] : []),
   ];
-  const again = fatal || untried > 0 ? '\nRun the same command again to continue: nothing is submitted twice.' : '';
+  const again = isCut ? '\nRun the same command again to continue: nothing is submitted twice.' : '';
   return `${parts.join(', ')}.${again}`;
 }
 

@@ -101,6 +101,13 @@ describe('one draft', () => {
     );
   });
 
+  it('that was accepted, which could not be printed, has not failed, and its run has', async () => {
+    const closed = Object.assign(new Error('closed'), { code: 'EPIPE' });
+    const file = await write('case.json', routine);
+    expect(await submit([file], { out: () => Promise.reject(closed) })).toEqual({ exit: 1, out: '', err: '' });
+    expect((await submit([file])).out).toContain('not sent again');
+  });
+
   it('from standard input is accepted, and told as one object', async () => {
     const text = Buffer.from(JSON.stringify(routine));
     const stdin = Readable.from([text.subarray(0, 10), text.subarray(10)]);
@@ -263,6 +270,47 @@ describe('a folder', () => {
     down = false;
     expect((await submit([drafts], io)).err).toBe('9 accepted, 3 accepted before, not sent again.\n');
     expect(submitted).toContain(failed);
+  });
+
+  describe.each([
+    ['text', [], 'accepted '],
+    ['JSON', ['--json'], '"status":"accepted"'],
+  ])('whose results cannot be printed as %s', (_, args, accepted) => {
+    it.each([
+      ['nobody reads any more', 'EPIPE', ''],
+      ['the disk is full', 'ENOSPC', 'There is no space left on the disk'],
+    ])('as %s is not gone on with, and nothing is still being sent when it ends', async (_title, code, text) => {
+      const drafts = await writeMany(12);
+      let out = '';
+      const full: Partial<Io> = {
+        out(line) {
+          if (out.includes(accepted)) return Promise.reject(Object.assign(new Error('closed'), { code }));
+          out += line;
+          return Promise.resolve();
+        },
+      };
+      const { exit, err } = await submit([drafts, '--parallel', '3', ...args], full);
+      const before = sent();
+      expect(exit).toBe(1);
+      expect(err).not.toContain('failed');
+      expect(err).toContain(`${before} accepted, ${12 - before} not tried.\nRun the same command again`);
+      expect(err).toContain(text);
+      expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(before);
+      expect(before).toBeLessThan(12);
+
+      expect((await submit([drafts])).err).toContain(`${12 - before} accepted, ${before} accepted before`);
+      expect(sent()).toBe(12);
+    });
+  });
+
+  it('of which one is faulty, and that cannot be printed either, is not gone on with', async () => {
+    await write('050.json', '{');
+    const drafts = await writeMany(3);
+    const closed = Object.assign(new Error('closed'), { code: 'EPIPE' });
+    const io = { out: () => Promise.reject(closed) };
+    const { exit, err } = await submit([drafts, '--parallel', '1', '--json'], io);
+    expect({ exit, sent: sent() }).toEqual({ exit: 1, sent: 0 });
+    expect(err).toContain('1 failed, 3 not tried.');
   });
 
   it('shows progress to a person who watches, and clears it away', async () => {

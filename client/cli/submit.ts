@@ -27,6 +27,10 @@ export interface SubmitOptions {
   strict?: boolean;
 }
 
+/** The journal does not tell which of them were refused, but by reading each. */
+const NOTHING_OWED = `Nothing is unfinished: the relay has accepted or refused all that was sealed.
+What was refused is not sent again by this: submit its draft again.`;
+
 /** How many warnings are shown of one draft among many. */
 const FEW = 3;
 
@@ -60,7 +64,7 @@ export async function submit(session: Session, inputs: readonly string[], option
       ...sources.map((source) => ({ name: source.name, run: () => submitDraft(hotline, source, options) })),
     ];
     if (jobs.length > 0) return submitAll(session, jobs, options.parallel);
-    await session.note('Nothing is unfinished: the relay has all that was sealed.');
+    await session.note(NOTHING_OWED);
     return EXIT.ok;
   });
 }

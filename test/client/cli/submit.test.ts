@@ -327,17 +327,23 @@ describe('a folder', () => {
 });
 
 describe('what was sealed before', () => {
+  const NOTHING_OWED =
+    'Nothing is unfinished: the relay has accepted or refused all that was sealed.\nWhat was refused is not sent again by this: submit its draft again.\n';
+
   it('and did not reach the relay is submitted by --unfinished', async () => {
     const journal = createJournalFolder(path.join(home, 'journal'));
     const { id } = await createHotline({ ...hotlineOptions(world, 'gb-hotline'), journal }).seal(routine);
     const heard = await submit(['--unfinished', '--json']);
     expect(heard.exit).toBe(0);
     expect(records(heard)).toMatchObject([{ input: id, id, status: 'accepted' }]);
-    expect(await submit(['--unfinished'])).toMatchObject({
-      exit: 0,
-      out: '',
-      err: expect.stringContaining('Nothing is'),
-    });
+    expect(await submit(['--unfinished'])).toMatchObject({ exit: 0, out: '', err: NOTHING_OWED });
+  });
+
+  it('and was refused for good is not unfinished, nor said to be with the relay', async () => {
+    const file = await write('case.json', { ...routine, routing: { suspect: ['AQ'], victim: [] } });
+    world.registry = { ...world.registry, fallback: undefined };
+    expect((await submit([file])).exit).toBe(3);
+    expect(await submit(['--unfinished'])).toEqual({ exit: 0, out: '', err: NOTHING_OWED });
   });
 
   it('is sent again, unchanged, where the operator asks for it', async () => {

@@ -1,4 +1,5 @@
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -356,26 +357,97 @@ describe('what was sealed before', () => {
   });
 });
 
+const lock = (): string => path.join(home, 'journal', 'submitting');
+
+/** The number of no process. */
+const NOBODY = 999_999_999;
+
+/* What this process holds, as another one would. */
+const asItIs = (entry: string): string => entry;
+const numberedAs = (pid: number) => (entry: string) => entry.replace(`.${process.pid}.`, `.${pid}.`);
+const elsewhere = (entry: string): string => entry.replace(hostname(), 'other.example');
+const inContainer = (entry: string): string => entry.replace(/\.\d+(\.\d+\.[^.]+)$/, '.1$1');
+
+/** Leaves behind what this process holds while it submits, or what `change` makes of it. */
+async function leave(change: (entry: string) => string = asItIs): Promise<string> {
+  let held: string[] = [];
+  await submit([await write('other.json', numbered(0))], {
+    async out() {
+      held = await readdir(lock());
+    },
+  });
+  await rm(path.join(home, 'journal'), { recursive: true });
+  log.length = 0;
+  expect(held).toHaveLength(1);
+  const entry = change(held[0] ?? '');
+  await mkdir(lock(), { recursive: true });
+  await writeFile(path.join(lock(), entry), '');
+  return entry;
+}
+
 describe('two at once', () => {
-  it('on one profile are not allowed, and the second says why', async () => {
-    const file = await write('case.json', routine);
-    await mkdir(path.join(home, 'journal'));
+  it.each([
     // Process 1 always lives.
-    await writeFile(path.join(home, 'journal', 'submit.lock'), '1');
-    const { exit, err } = await submit([file]);
-    expect({ exit, sent: sent() }).toEqual({ exit: 4, sent: 0 });
-    expect(err).toContain('Another "submit" is using this profile');
-    expect(await readFile(path.join(home, 'journal', 'submit.lock'), 'utf8')).toBe('1');
+    ['a process of this machine that lives', numberedAs(1)],
+    ['a process of another machine, with the same number', elsewhere],
+    [
+      'a process of another machine, with a number that nobody has here',
+      (entry) => numberedAs(NOBODY)(elsewhere(entry)),
+    ],
+    ['a process of another container on this machine, with the same number', inContainer],
+    ['something unknown', () => 'unknown'],
+  ] satisfies [string, (entry: string) => string][])(
+    'on one profile are not allowed where the first is %s, and the second says what to do',
+    async (_, change) => {
+      const file = await write('case.json', routine);
+      const entry = await leave(change);
+      const { exit, err } = await submit([file]);
+      expect({ exit, sent: sent() }).toEqual({ exit: 4, sent: 0 });
+      expect(err).toContain('Another "submit" is using this profile');
+      expect(err).toContain(`If there is none, remove ${path.join(lock(), entry)}.`);
+      expect(await readdir(lock())).toEqual([entry]);
+      expect(await readdir(path.join(home, 'journal'))).toEqual(['submitting']);
+
+      await rm(path.join(lock(), entry));
+      expect((await submit([file])).exit).toBe(0);
+    },
+  );
+
+  it.each([
+    ['a process that died', () => leave(numberedAs(NOBODY))],
+    ['an earlier process of the same number', () => leave()],
+    ['a process that was about to end', () => mkdir(lock(), { recursive: true })],
+  ])('is not what a lock left by %s means', async (_, happened) => {
+    const file = await write('case.json', routine);
+    await happened();
+    expect((await submit([file])).exit).toBe(0);
+    expect(await readdir(path.join(home, 'journal'))).not.toContain('submitting');
   });
 
   it.each([
-    ['a process that died', '999999999'],
-    ['an earlier process of the same number', String(process.pid)],
-  ])('is not what a lock left by %s means', async (_, holder) => {
+    ['nobody was at it', () => Promise.resolve()],
+    ['a process had died', () => leave(numberedAs(NOBODY))],
+  ])('and more, that start where %s, make one referral', async (_, happened) => {
     const file = await write('case.json', routine);
-    await mkdir(path.join(home, 'journal'));
-    await writeFile(path.join(home, 'journal', 'submit.lock'), holder);
-    expect((await submit([file])).exit).toBe(0);
-    expect(await readdir(path.join(home, 'journal'))).not.toContain('submit.lock');
+    await happened();
+    const heard = await Promise.all(Array.from({ length: 12 }, () => submit([file])));
+    expect(heard.filter(({ exit }) => exit === 0)).not.toEqual([]);
+    expect(heard.filter(({ exit }) => exit !== 0 && exit !== 4)).toEqual([]);
+    expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(1);
+    expect(sent()).toBe(1);
+    expect(await readdir(path.join(home, 'journal'))).not.toContain('submitting');
+  });
+
+  it('leave each other their locks, also where one was removed by hand', async () => {
+    const file = await write('case.json', routine);
+    const { exit } = await submit([file], {
+      async out() {
+        await rm(lock(), { recursive: true });
+        await mkdir(lock());
+        await writeFile(path.join(lock(), 'another'), '');
+      },
+    });
+    expect(exit).toBe(0);
+    expect(await readdir(lock())).toEqual(['another']);
   });
 });

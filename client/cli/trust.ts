@@ -29,34 +29,40 @@ export async function trust(session: Session, partners: readonly string[], optio
 
   const open = entries.filter(({ state }) => state !== 'trusted');
   for (const entry of open) await session.show(toRecord(entry), describe(session, entry));
-  if (open.length === 0) {
-    await session.note(`Nothing to confirm: ${count(entries.length, 'key')} trusted already.`);
+  const { fingerprint } = options;
+  const asked = fingerprint ? findTold(entries, fingerprint) : entries;
+  const left = asked.filter(({ state }) => state !== 'trusted');
+  if (left.length === 0) {
+    await session.note(`Nothing to confirm: ${count(asked.length, 'key')} trusted already.`);
     return EXIT.ok;
   }
-  const chosen = await choose(session, open, { ...options, named: partners.length > 0 || options.all === true });
+  const named = partners.length > 0 || options.all === true;
+  const chosen = fingerprint ? left : await choose(session, left, { ...options, named });
   if (chosen.length > 0) {
     await client.trustKeys(chosen);
     await session.note(`${count(chosen.length, 'key')} trusted from now on.`);
   }
-  return chosen.length === open.length ? EXIT.ok : EXIT.trust;
+  return chosen.length === left.length ? EXIT.ok : EXIT.trust;
+}
+
+/** The keys whose fingerprints the user was told; whether they are trusted already makes no difference. */
+function findTold(entries: readonly TrustEntry[], fingerprints: readonly string[]): readonly TrustEntry[] {
+  const heard = new Set(fingerprints.map((text) => text.replaceAll(/\s/g, '')));
+  const told = entries.filter(({ kid }) => heard.delete(kid));
+  if (heard.size === 0) return told;
+  throw new CommandError(
+    EXIT.trust,
+    'fingerprint-differs',
+    'A fingerprint that you gave is not among those listed, and nothing was confirmed.\nAsk its owner again; if it still differs, somebody may be posing as them: tell the operator of the relay.',
+  );
 }
 
 /** The keys that the user confirms; none if they only wanted to see them. */
 async function choose(
   { io, note, profileArgument }: Session,
   open: readonly TrustEntry[],
-  { named, yes, fingerprint }: TrustOptions & { named: boolean },
+  { named, yes }: TrustOptions & { named: boolean },
 ): Promise<readonly TrustEntry[]> {
-  if (fingerprint) {
-    const heard = new Set(fingerprint.map((text) => text.replaceAll(/\s/g, '')));
-    const chosen = open.filter(({ kid }) => heard.delete(kid));
-    if (heard.size === 0) return chosen;
-    throw new CommandError(
-      EXIT.trust,
-      'fingerprint-differs',
-      'A fingerprint that you gave is not among those listed, and nothing was confirmed.\nAsk its owner again; if it still differs, somebody may be posing as them: tell the operator of the relay.',
-    );
-  }
   const who = 'Compare each fingerprint with its owner, by telephone or in person (an intake key: with the operator).';
   if (!named) {
     await note(

@@ -119,9 +119,29 @@ describe('trust', () => {
   ])('confirms exactly the key whose fingerprint was told, %s', async (_, spelled) => {
     list(police, next);
     const { exit, err } = await trust(['de-police', '--fingerprint', spelled(next.kid)]);
-    expect(exit).toBe(5);
+    expect(exit).toBe(0);
     expect(err).toContain('1 key trusted from now on.');
     expect(await confirmed()).toEqual({ partners: { 'de-police': [next.kid] } });
+  });
+
+  it('raises no alarm when what was told is told again, while another key is still to be compared', async () => {
+    list(police, next);
+    const args = ['de-police', '--fingerprint', police.kid];
+    await trust(args);
+    const before = await confirmed();
+    const { exit, out, err } = await trust(args);
+    expect({ exit, err }).toEqual({ exit: 0, err: 'Nothing to confirm: 1 key trusted already.\n' });
+    expect(out).toContain(next.kid);
+    expect(await confirmed()).toEqual(before);
+  });
+
+  it('confirms what is new of the fingerprints told', async () => {
+    list(police, next);
+    await trust(['de-police', '--fingerprint', police.kid]);
+    const { exit, err } = await trust(['--all', '--fingerprint', police.kid, '--fingerprint', clearing.kid]);
+    expect(exit).toBe(0);
+    expect(err).toContain('1 key trusted from now on.');
+    expect(await confirmed()).toEqual({ partners: { 'de-police': [police.kid], 'int-clearing': [clearing.kid] } });
   });
 
   it('confirms nothing if one of the fingerprints told is not listed', async () => {
@@ -130,6 +150,13 @@ describe('trust', () => {
     expect(exit).toBe(5);
     expect(err).toContain('A fingerprint that you gave is not among those listed, and nothing was confirmed.');
     expect(await confirmed()).toEqual({});
+  });
+
+  it('says so of a fingerprint that is not listed, also when there is nothing to confirm', async () => {
+    await trust(['--all', '--yes']);
+    const { exit, err } = await trust(['de-police', '--fingerprint', next.kid]);
+    expect(exit).toBe(5);
+    expect(err).toContain('A fingerprint that you gave is not among those listed, and nothing was confirmed.');
   });
 
   it('does not confirm unasked where there is no terminal', async () => {

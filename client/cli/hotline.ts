@@ -153,8 +153,9 @@ export async function outcomes(session: Session, { follow = false }: { follow?: 
     shown += 1;
     if (item.kind === 'outcome' && item.check !== 'verified') exit = EXIT.trust;
   }
-  if (shown === 0 && !session.io.signal.aborted) await session.note('Nothing new.');
-  return exit;
+  const { aborted } = session.io.signal;
+  if (shown === 0 && !aborted) await session.note('Nothing new.');
+  return aborted && !follow ? EXIT.partial : exit;
 }
 
 function describeOutcome(session: Session, item: Outcome): string {

@@ -256,6 +256,20 @@ describe('outcomes', () => {
     expect(out).toContain('The referral was sent on by int-clearing to DE (Germany).');
   });
 
+  it('that the user interrupts end with 6, as there may be more', async () => {
+    const id = await submitted();
+    for (const [stated] of STATED) await state('de-police', id, stated);
+    const interrupt = new AbortController();
+    const { exit, err } = await hotline(['outcomes'], {
+      signal: interrupt.signal,
+      out() {
+        interrupt.abort();
+        return Promise.resolve();
+      },
+    });
+    expect({ exit, err }).toEqual({ exit: 6, err: '' });
+  });
+
   it('are followed until the user interrupts, which is no failure', async () => {
     const id = await submitted();
     await state('de-police', id);

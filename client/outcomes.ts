@@ -1,9 +1,11 @@
 import type { InboxItem, OutcomeStatement } from '../core/contracts.ts';
 import { LIMITS } from '../core/limits.ts';
-import { SECOND } from '../core/time.ts';
+import { HOUR, MINUTE, SECOND } from '../core/time.ts';
 import type { PartnerDirectory } from '../core/taken-statement.ts';
+import { ClientError, RelayProblem } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { ReceivedItem, RelayCalls } from './relay.ts';
+import { type Backoff, equalJitter } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 import { checkOutcome, type CheckedStatement } from './statement-check.ts';
 
@@ -23,10 +25,26 @@ export interface OutcomesOptions {
   signal?: AbortSignal | undefined;
   /** Ends once the inbox is empty, instead of waiting for more. */
   drain?: boolean | undefined;
+  /**
+   * Told when the relay cannot be reached or asks for patience, and how long the pause before the next attempt is, in
+   * milliseconds; what was not acknowledged comes again. If not given, such trouble is thrown as everything else is.
+   */
+  onTrouble?: ((error: RelayProblem | ClientError, pause: number) => Promise<void> | void) | undefined;
 }
+
+/** Pause after trouble, longer each time until a batch has been received and acknowledged. */
+const PAUSE: Backoff = { base: SECOND, cap: MINUTE };
 
 /** Acknowledge what is done before its time is up (two minutes), also while the rest of the batch takes long. */
 const ACKNOWLEDGE_AFTER = 30 * SECOND;
+
+interface Parts {
+  hotline: string;
+  calls: RelayCalls;
+  keyring: PartnerDirectory;
+  journal: Journal;
+  runtime: Runtime;
+}
 
 /**
  * Receives, verifies, yields; acknowledges an item once the consumer has come back for the next one. An item at which
@@ -35,9 +53,37 @@ const ACKNOWLEDGE_AFTER = 30 * SECOND;
  * @throws as the calls and the directory do; what was yielded before stays acknowledged
  */
 export async function* receiveOutcomes(
-  parts: { hotline: string; calls: RelayCalls; keyring: PartnerDirectory; journal: Journal; runtime: Runtime },
-  { signal, drain = false }: OutcomesOptions,
+  parts: Parts,
+  { signal, drain = false, onTrouble }: OutcomesOptions,
 ): AsyncGenerator<Outcome, void, undefined> {
+  const { calls, runtime } = parts;
+  let troubles = 0;
+  for (;;) {
+    /** The consumer has an item, and may not want another: what fails then is theirs to know. */
+    let isHandedOut = false;
+    try {
+      const items = await receive(calls, drain, signal);
+      if (items === undefined || (drain && items.length === 0)) return;
+      for await (const outcome of readBatch(items, parts)) {
+        isHandedOut = true;
+        yield outcome;
+        isHandedOut = false;
+      }
+      troubles = 0;
+    } catch (error) {
+      if (onTrouble === undefined || isHandedOut || signal?.aborted || !isTrouble(error)) throw error;
+      const asked = error instanceof RelayProblem ? (error.retryAfter ?? 0) : 0;
+      const pause = Math.max(Math.min(asked, HOUR), equalJitter(PAUSE, troubles, runtime.random()));
+      troubles += 1;
+      await onTrouble(error, pause);
+      // Aborted, it is seen to when it receives.
+      await runtime.wait(pause, signal).catch(() => undefined);
+    }
+  }
+}
+
+/** Ends by acknowledging what the consumer came back from, however it ends. */
+async function* readBatch(items: readonly ReceivedItem[], parts: Parts): AsyncGenerator<Outcome, void, undefined> {
   const { calls, runtime } = parts;
   let done: string[] = [];
   let acknowledgedAt = runtime.now();
@@ -48,27 +94,29 @@ export async function* receiveOutcomes(
     if (receipts.length > 0) await calls.acknowledge(receipts);
   }
 
-  for (;;) {
-    const items = await receive(calls, drain, signal);
-    if (items === undefined || (drain && items.length === 0)) return;
-    // All at once, as each of them takes its time; what goes wrong with one is met in its turn.
-    const read = items.map(({ item }) => item && readItem(item, parts));
-    for (const each of read) each?.catch(() => undefined);
-    try {
-      for (const [index, { receipt }] of items.entries()) {
-        const outcome = await read[index];
-        if (outcome) {
-          yield outcome;
-          if (outcome.kind === 'outcome' && outcome.check === 'untrusted') continue;
-        }
-        done.push(receipt);
-        if (runtime.now() - acknowledgedAt >= ACKNOWLEDGE_AFTER) await acknowledge();
+  // All at once, as each of them takes its time; what goes wrong with one is met in its turn.
+  const read = items.map(({ item }) => item && readItem(item, parts));
+  for (const each of read) each?.catch(() => undefined);
+  try {
+    for (const [index, { receipt }] of items.entries()) {
+      const outcome = await read[index];
+      if (outcome) {
+        yield outcome;
+        if (outcome.kind === 'outcome' && outcome.check === 'untrusted') continue;
       }
-    } finally {
-      await acknowledge();
+      done.push(receipt);
+      if (runtime.now() - acknowledgedAt >= ACKNOWLEDGE_AFTER) await acknowledge();
     }
+  } finally {
+    await acknowledge();
   }
 }
+
+/** Whether it passes by itself, or once somebody has mended what stands in between; all else is for the partner to mend. */
+const isTrouble = (error: unknown): error is RelayProblem | ClientError =>
+  error instanceof RelayProblem
+    ? error.transient
+    : error instanceof ClientError && (error.transient || error.code === 'relay-unreachable');
 
 /** `undefined` once the consumer's signal is aborted. Draining waits a little, for only a waiting receive asks all of SQS. */
 async function receive(calls: RelayCalls, drain: boolean, signal?: AbortSignal): Promise<ReceivedItem[] | undefined> {

@@ -95,7 +95,8 @@ export function declareHotline(program: Command, run: Run): void {
   declare(hotline, {
     name: 'outcomes',
     summary: 'receive what agencies answer, each answer verified',
-    details: 'What was printed is acknowledged; an answer whose key is not confirmed yet comes again.',
+    details:
+      'What was printed is acknowledged; an answer whose key is not confirmed yet comes again. With --follow, it tries again for as long as the relay cannot be reached.',
     examples: [
       ['hotline outcomes', 'what is there now'],
       ['hotline outcomes --follow --json >> outcomes.jsonl', 'as it comes, until interrupted'],

@@ -1,5 +1,6 @@
 import type { OutcomeStatement, WithdrawStatement } from '../../core/contracts.ts';
 import type { Routing } from '../../core/schema.ts';
+import { SECOND } from '../../core/time.ts';
 import type { CheckedStatus } from '../hotline.ts';
 import type { Outcome } from '../outcomes.ts';
 import type { RoutesAnswer } from '../relay.ts';
@@ -148,7 +149,13 @@ export async function outcomes(session: Session, { follow = false }: { follow?: 
   const hotline = await session.openHotline();
   let shown = 0;
   let exit: Exit = EXIT.ok;
-  for await (const item of hotline.outcomes({ drain: !follow, signal: session.io.signal })) {
+  async function onTrouble(error: unknown, pause: number): Promise<void> {
+    const again = `trying again in ${words.count(Math.ceil(pause / SECOND), 'second')}`;
+    const lines = session.explain(error).lines.map((line) => `  ${line}`);
+    await session.note([`${session.style.warning('held up')}  ${again}`, ...lines].join('\n'));
+  }
+  const wanted = follow ? { onTrouble } : { drain: true };
+  for await (const item of hotline.outcomes({ ...wanted, signal: session.io.signal })) {
     await session.show(outcomeRecord(session, item), describeOutcome(session, item));
     shown += 1;
     if (item.kind === 'outcome' && item.check !== 'verified') exit = EXIT.trust;

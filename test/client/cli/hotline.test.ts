@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Io } from '../../../client/cli/io.ts';
 import type { OutcomeStatement } from '../../../core/contracts.ts';
-import { MINUTE } from '../../../core/time.ts';
+import { MINUTE, SECOND } from '../../../core/time.ts';
 import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { command, type Heard, records, temporaryFolder } from '../../support/command.ts';
@@ -285,6 +285,114 @@ describe('outcomes', () => {
     });
     expect(heard).toMatchObject({ exit: 0, err: '' });
     expect(out).toContain('de-police has opened it');
+  });
+});
+
+const coded = (code: string) => () => Promise.reject(Object.assign(new Error('trouble'), { code }));
+const refused =
+  (status: number, code: string, headers = {}) =>
+  () =>
+    Promise.resolve(Response.json({ code, detail: `It is ${code}.` }, { status, headers }));
+
+/**
+ * Follows while `trouble` answers, in place of the relay, the calls to `path` that have these numbers, from 1; until
+ * something was printed or, if nothing is there, so many calls were made.
+ */
+async function follow({
+  trouble,
+  at,
+  calls = Number.POSITIVE_INFINITY,
+  path = '/v1/outcomes/receive',
+  prints = 1,
+}: {
+  trouble: () => Promise<Response>;
+  at: number[];
+  calls?: number;
+  path?: string;
+  prints?: number;
+}): Promise<Heard & { pauses: number[] }> {
+  const interrupt = new AbortController();
+  const { runtime } = hotlineMachine(world, log);
+  const pauses: number[] = [];
+  const printed: string[] = [];
+  let number = 0;
+  const heard = await hotline(['outcomes', '--follow'], {
+    signal: interrupt.signal,
+    out(text) {
+      printed.push(text);
+      if (printed.length === prints) interrupt.abort();
+      return Promise.resolve();
+    },
+    runtime: {
+      ...runtime,
+      async fetch(url, init) {
+        const { pathname } = new URL(url);
+        // The relay holds an empty answer back, and what was not acknowledged is hidden for a while.
+        if (pathname === '/v1/outcomes/receive') world.clock.advance(20 * SECOND);
+        if (pathname === path) {
+          number += 1;
+          if (number > calls) interrupt.abort();
+          if (at.includes(number)) return trouble();
+        }
+        return (await runtime?.fetch?.(url, init)) ?? Response.error();
+      },
+      async wait(milliseconds, signal) {
+        pauses.push(milliseconds);
+        await runtime?.wait?.(milliseconds, signal);
+      },
+    },
+  });
+  return { ...heard, out: printed.join(''), pauses };
+}
+
+describe('outcomes that are followed', () => {
+  it.each([
+    ['nobody listens', coded('ECONNREFUSED'), 'No relay is running at https://relay.example'],
+    ['there is no such name', coded('ENOTFOUND'), 'There is no host relay.example'],
+    ['the network is down', coded('ENETUNREACH'), 'https://relay.example could not be reached (ENETUNREACH)'],
+    ['the relay is overloaded', refused(503, 'try-again'), 'It is try-again.'],
+  ])('go on where %s, however long, and the person is told', async (_, trouble, text) => {
+    const id = await submitted();
+    await state('de-police', id);
+    const since = world.clock.now();
+    const at = Array.from({ length: 200 }, (_each, index) => index + 1);
+    const { exit, out, err, pauses } = await follow({ trouble, at });
+    expect(exit).toBe(0);
+    expect(out).toContain(`${id}  `);
+    expect(err).toContain(`held up  trying again in 1 second\n  ${text}`);
+    expect(err).toContain('held up  trying again in 45 seconds\n');
+    expect(world.clock.now() - since).toBeGreaterThan(10 * MINUTE);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(MINUTE);
+  });
+
+  it('pause longer each time, and shortly again once the relay has answered', async () => {
+    const { exit, pauses } = await follow({ trouble: coded('ECONNREFUSED'), at: [1, 2, 3, 5, 6], calls: 7 });
+    expect({ exit, pauses }).toEqual({ exit: 0, pauses: [750, 1500, 3000, 750, 1500] });
+  });
+
+  it('are not asked for sooner than the relay asks', async () => {
+    const headers = { 'retry-after': '90' };
+    const { err } = await follow({ trouble: refused(429, 'slow-down', headers), at: [1], calls: 2 });
+    expect(err).toContain('held up  trying again in 90 seconds\n  It is slow-down.');
+  });
+
+  it('come again where they could not be acknowledged', async () => {
+    const id = await submitted();
+    await state('de-police', id);
+    const path = '/v1/outcomes/acknowledge';
+    const { exit, out, err } = await follow({ trouble: coded('ECONNREFUSED'), at: [1], path, prints: 2 });
+    expect(exit).toBe(0);
+    expect(out.match(/de-police has opened it/g)).toHaveLength(2);
+    expect(err).toContain('held up  trying again in 1 second');
+  });
+
+  it.each([
+    ['does not know the key', refused(401, 'unauthorized'), 3, 'The relay does not know this signature.'],
+    ['is none', () => Promise.resolve(new Response('<html>')), 1, 'The answer is not JSON'],
+  ])('end where the relay %s, which somebody has to mend', async (_, trouble, exit, text) => {
+    const heard = await follow({ trouble, at: [1] });
+    expect(heard).toMatchObject({ exit, pauses: [] });
+    expect(heard.err).toContain(`referral-relay: ${text}`);
   });
 });
 

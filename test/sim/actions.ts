@@ -276,9 +276,14 @@ const failInPart = action({
 const sweepOnce = action({
   name: 'sweep',
   weight: 6,
-  parameters: fc.record({ page: fc.constantFrom(100, 2), plan: sweepPlan }),
-  act: (world, { page, plan }) => runSweep(world, page, plan),
-  describe: ({ page, plan }) => `${page} a lane${describePlan(plan)}`,
+  parameters: fc.record({
+    page: fc.constantFrom(100, 2),
+    plan: sweepPlan,
+    dispatched: fc.constantFrom(undefined, undefined, 3, 0),
+  }),
+  act: (world, { page, plan, dispatched }) => runSweep(world, page, plan, dispatched),
+  describe: ({ page, plan, dispatched }) =>
+    `${page} a lane${dispatched === undefined ? '' : `, room for ${dispatched}`}${describePlan(plan)}`,
 });
 
 const resume = action({

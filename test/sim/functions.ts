@@ -59,11 +59,15 @@ function settleBatch(
   });
 }
 
-/** One run of sweep, `page` rows of a lane at a time. */
-export function runSweep(world: World, page: number, plan: Plan): void {
-  // Beside others, or with mishaps, it may leave something to the next run.
-  const due = world.processes.idle && isCalm(plan) ? dueRows(world) : undefined;
-  const bounds = { page, concurrency: 10, deadline: Number.POSITIVE_INFINITY };
+/**
+ * One run of sweep, `page` rows of a lane at a time.
+ * @param dispatched as many messages a dispatch queue may hold before it adds none
+ */
+export function runSweep(world: World, page: number, plan: Plan, dispatched = Number.POSITIVE_INFINITY): void {
+  // Beside others, with mishaps or without room, it may leave something to the next run.
+  const isFree = world.processes.idle && isCalm(plan) && dispatched === Number.POSITIVE_INFINITY;
+  const due = isFree ? dueRows(world) : undefined;
+  const bounds = { page, concurrency: 10, deadline: Number.POSITIVE_INFINITY, dispatched };
   const run = world.processes.start('sweep', SWEEP_TIMEOUT, plan, ({ invocation }) =>
     sweep(world.relay(invocation, plan), bounds),
   );

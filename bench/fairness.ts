@@ -13,6 +13,7 @@ import { readNumber, readOptions } from '../local/command-line.ts';
 import { confirmKeys } from '../local/confirm-keys.ts';
 import { callHotline } from '../local/demo/cast.ts';
 import { type LocalRelay, startRelay } from '../local/relay.ts';
+import { type Claim, describeClaims, exitCodeOf } from './load/claim.ts';
 import { createProgress } from './load/progress.ts';
 import { createProbe, drainQueue, quantile, untilOr } from './sweep/probe.ts';
 
@@ -25,14 +26,16 @@ Usage: npm run bench:fairness [-- OPTIONS]
   --seconds N       each phase (default 30)
   --connections N   of the flood (default 8)
   --limit N         submissions a minute of the hotline that has a limit (default 120)
+  --json            the report as JSON
   --help
 
-The report is JSON on standard output.`;
+Exit code: 0 if the limit protects the other hotline, 1 if not, 2 for a wrong option.`;
 
 const values = readOptions(HELP, {
   seconds: { type: 'string', default: '30' },
   connections: { type: 'string', default: '8' },
   limit: { type: 'string', default: '120' },
+  json: { type: 'boolean', default: false },
 });
 const seconds = readNumber('--seconds', values.seconds, { least: 1 });
 const connections = readNumber('--connections', values.connections, { least: 1 });
@@ -46,9 +49,11 @@ const [OTHER, FLOODED] = ['de-kinderwacht', 'fr-littoral'] as const;
 
 interface Phase {
   /** Milliseconds from acceptance to the agency's queue, of the quiet hotline's referrals. */
-  quiet: { submitted: number; p50: number; p95: number; submitP50: number };
+  quiet: { submitted: number; missing: number; p50: number; p95: number; submitP50: number };
   flood?: { requests: number; accepted: number; refused: number; failed: number };
 }
+
+type Phases = Record<'peace' | 'limited' | 'unlimited', Phase>;
 
 const progress = createProgress();
 const load = loadavg();
@@ -62,19 +67,56 @@ const over = new AbortController();
 try {
   await confirmKeys(relay.profilesDir);
   const phases = await measure(relay);
-  const ratio = (phase: Phase) => Math.round((100 * phase.quiet.p50) / phases.peace.quiet.p50) / 100;
-  const ratios = { limited: ratio(phases.limited), unlimited: ratio(phases.unlimited) };
+  const claims = claimsOn(phases);
   progress.clear();
-  process.stdout.write(
-    `${JSON.stringify({ seconds, connections, limit, ...phases, ratioOfMedians: ratios, load: { before: load, after: loadavg() } }, null, 2)}\n`,
-  );
+  const report = { seconds, connections, limit, ...phases, load: { before: load, after: loadavg() }, claims };
+  process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : describe(phases, claims));
+  process.exitCode = exitCodeOf(claims);
 } finally {
   over.abort();
   await relay.close();
   await rm(folder, { recursive: true, force: true });
 }
 
-async function measure(at: LocalRelay): Promise<Record<'peace' | 'limited' | 'unlimited', Phase>> {
+/** How many times the median in peace a limited flood may make of the other hotline's: what a person would not notice. */
+const UNNOTICED = 4;
+
+function claimsOn({ peace, limited }: Phases): Claim[] {
+  const { accepted = 0, refused = 0, failed = 0 } = limited.flood ?? {};
+  // A window of a minute may end and another begin meanwhile.
+  const most = limit * (1 + Math.ceil(seconds / 60));
+  const ratio = limited.quiet.p50 / peace.quiet.p50;
+  return [
+    {
+      claim: `a hotline with a limit of ${limit} a minute has no more than ${most} accepted, and the rest refused with 429`,
+      holds: accepted <= most && refused > 0 && failed === 0,
+      found: `${accepted} accepted, ${refused} refused, ${failed} failed otherwise`,
+    },
+    {
+      claim: `another hotline's immediate referrals wait no more than ${UNNOTICED} times as long as in peace (median)`,
+      holds: ratio <= UNNOTICED,
+      found: `${ratio.toFixed(1)} times as long`,
+    },
+    {
+      claim: 'all of these arrive',
+      holds: limited.quiet.submitted > 0 && limited.quiet.missing === 0,
+      found: `${limited.quiet.submitted} of them, ${limited.quiet.missing} missing`,
+    },
+  ];
+}
+
+function describe(phases: Phases, claims: readonly Claim[]): string {
+  const rows = Object.entries(phases).map(([name, { quiet, flood }]) => {
+    const told = flood
+      ? `${flood.requests} requests, ${flood.accepted} accepted, ${flood.refused} refused`
+      : 'no flood';
+    const ratio = (quiet.p50 / phases.peace.quiet.p50).toFixed(1);
+    return `${name.padEnd(10)}p50 ${quiet.p50} ms, p95 ${quiet.p95} ms, ${ratio} times peace; ${told}`;
+  });
+  return `${rows.join('\n')}\n\n${describeClaims(claims)}\n`;
+}
+
+async function measure(at: LocalRelay): Promise<Phases> {
   const hotline = await callHotline(at, QUIET);
   const submits: number[] = [];
   const submit = async (document: object) => {
@@ -110,6 +152,7 @@ async function measure(at: LocalRelay): Promise<Record<'peace' | 'limited' | 'un
     return {
       quiet: {
         submitted: waits.length,
+        missing: probe.missing(),
         p50: Math.round(quantile(waits, 0.5)),
         p95: Math.round(quantile(waits, 0.95)),
         submitP50: Math.round(quantile(submits.slice(firstSubmit), 0.5)),

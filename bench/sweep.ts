@@ -1,8 +1,9 @@
 import { cpus, loadavg } from 'node:os';
 import { SWEEP } from '../core/limits.ts';
 import { readNumber, readOptions, refuse } from '../local/command-line.ts';
+import { type Claim, describeClaims, exitCodeOf } from './load/claim.ts';
 import { createProgress } from './load/progress.ts';
-import { type Claim, claimsOnCloud, claimsOnDoubles } from './sweep/claims.ts';
+import { claimsOnCloud, claimsOnDoubles } from './sweep/claims.ts';
 import { type CloudReport, measureOnCloud } from './sweep/cloud.ts';
 import { type DoublesReport, measureOnDoubles } from './sweep/doubles.ts';
 
@@ -53,7 +54,7 @@ const load = { before: loadBefore.map(round), after: loadavg().map(round) };
 process.stdout.write(
   values.json ? `${JSON.stringify({ on: values.on, ...report, load, claims }, null, 2)}\n` : describe(),
 );
-process.exitCode = claims.every(({ holds }) => holds) ? 0 : 1;
+process.exitCode = exitCodeOf(claims);
 
 async function onDoubles(): Promise<[DoublesReport, Claim[]]> {
   const plan = { open, due, agencies, dueToOthers: 20, disabledHours: hours, capacity, bounds: SWEEP, submissions: 60 };
@@ -76,7 +77,7 @@ rows      ${generated.rows} written in ${generated.seconds} s, ${due} due at onc
 sweep     ${cost.join(', ')}
 took      ${seconds} s, ${residentMb} MB resident
 
-${claims.map(({ claim, holds, found }) => `${holds ? 'yes' : 'NO '}  ${claim}\n     ${found}`).join('\n')}
+${describeClaims(claims)}
 `;
 }
 

@@ -1,17 +1,11 @@
 import { SCHEDULE, SWEEP } from '../../core/limits.ts';
 import { LANES } from '../../core/names.ts';
 import { MINUTE } from '../../core/time.ts';
+import type { Claim } from '../load/claim.ts';
 import type { CloudPlan, CloudReport } from './cloud.ts';
 import type { DoublesPlan, DoublesReport } from './doubles.ts';
 
 /* What sweep promises under a backlog, and whether a run has kept it. */
-
-export interface Claim {
-  claim: string;
-  holds: boolean;
-  /** What was measured. */
-  found: string;
-}
 
 type Bounds = Pick<DoublesPlan['bounds'], 'dispatched' | 'page'>;
 

@@ -47,6 +47,9 @@ const UNLIMITED = 'zz-test-hotline';
 /** Where the quiet hotline's referrals go, and where the flood does. */
 const [OTHER, FLOODED] = ['de-kinderwacht', 'fr-littoral'] as const;
 
+/** How many times the median in peace a limited flood may make of the other hotline's: what a person would not notice. */
+const UNNOTICED = 4;
+
 interface Phase {
   /** Milliseconds from acceptance to the agency's queue, of the quiet hotline's referrals. */
   quiet: { submitted: number; missing: number; p50: number; p95: number; submitP50: number };
@@ -77,9 +80,6 @@ try {
   await relay.close();
   await rm(folder, { recursive: true, force: true });
 }
-
-/** How many times the median in peace a limited flood may make of the other hotline's: what a person would not notice. */
-const UNNOTICED = 4;
 
 function claimsOn({ peace, limited }: Phases): Claim[] {
   const { accepted = 0, refused = 0, failed = 0 } = limited.flood ?? {};

@@ -185,6 +185,9 @@ export class World {
   }
 }
 
+/** An attempt, or an item of an inbox; what is to be placed is asked for by each call of a hotline as well. */
+const isOnSchedule = (body: string): boolean => /"(?:attempt|item)":/.test(body);
+
 /** The relay's queues, with a witness at those of the agencies. */
 class WatchedQueues extends MemoryQueues {
   readonly #witness: Witness;
@@ -226,6 +229,6 @@ class WatchedQueues extends MemoryQueues {
     super.send(queue, body, group);
     const to = this.#agencies.get(queue);
     if (to) this.#witness.sent(to.agency, to.lane, JSON.parse(body) as AgencyMessage);
-    else this.#witness.count(`${queue} ${body}`);
+    else if (isOnSchedule(body)) this.#witness.count(`${queue} ${body}`);
   }
 }

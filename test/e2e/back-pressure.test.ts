@@ -8,12 +8,12 @@ import { signRequest } from '../../core/profile.ts';
 import { SECOND } from '../../core/time.ts';
 import { createLedgerClient } from '../../lambda/clients.ts';
 import { createLedger } from '../../lambda/ledger.ts';
-import { confirmKeys } from '../../local/confirm-keys.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
 import { administratorOf, RELAY_ACCOUNT } from '../../local/principals.ts';
-import { type LocalRelay, startRelay } from '../../local/relay.ts';
-import { draft, makeRegistry, removeFolder, until } from '../ops/operator.ts';
-import { FaultyCloud, type Refusal } from '../support/faulty-cloud.ts';
+import type { LocalRelay } from '../../local/relay.ts';
+import { draft, until } from '../ops/operator.ts';
+import type { FaultyCloud, Refusal } from '../support/faulty-cloud.ts';
+import { startFaultyRelay } from '../support/faulty-relay.ts';
 
 /*
  * A cloud that throttles: the deployed handlers over the embedded cloud, with something in between that refuses requests
@@ -26,23 +26,16 @@ const LIMITED = 'us-beacon';
 const UNKNOWN = 'zz-test-hotline';
 const PER_MINUTE = 20;
 
-const cloud = new FaultyCloud();
-const log: string[] = [];
-let registryDir: string;
+let cloud: FaultyCloud;
+let log: string[];
 let relay: LocalRelay;
+let close: (() => Promise<void>) | undefined;
 let ledger: Ledger;
 
 beforeAll(async () => {
   const [limits, agencies] = [{ submissionsPerMinute: PER_MINUTE }, ['de-kinderwacht', 'nam-harbor', 'fr-littoral']];
   const others = Object.fromEntries([...agencies, HOTLINE, UNKNOWN].map((id) => [id, {}]));
-  registryDir = await makeRegistry({ ...others, [LIMITED]: { limits } });
-  relay = await startRelay({
-    registryDir,
-    sweepEverySeconds: 0,
-    interpose: (endpoints) => cloud.open(endpoints),
-    log: (_, line) => void log.push(line),
-  });
-  await confirmKeys(relay.profilesDir);
+  ({ relay, cloud, log, close } = await startFaultyRelay({ ...others, [LIMITED]: { limits } }));
   const { credentials } = administratorOf(RELAY_ACCOUNT);
   const client = createLedgerClient({ region: relay.region, endpoint: relay.endpoints.dynamodb, credentials });
   ledger = createLedger({ client, table: ledgerTable(relay.stage), telemetry: { record: () => undefined } });
@@ -51,11 +44,7 @@ beforeEach(() => {
   cloud.relent();
   log.length = 0;
 });
-afterAll(async () => {
-  await relay?.close();
-  await cloud.close();
-  await removeFolder(registryDir);
-});
+afterAll(() => close?.());
 
 /** A client whose waits are noted, and over at once; the cloud relents in the second. */
 async function impatient(id: string): Promise<{ hotline: Hotline; waits: number[] }> {

@@ -8,11 +8,11 @@ import { ledgerTable } from '../../core/names.ts';
 import { signRequest } from '../../core/profile.ts';
 import { MINUTE, toTimestamp } from '../../core/time.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
-import { confirmKeys } from '../../local/confirm-keys.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
-import { type LocalRelay, startRelay } from '../../local/relay.ts';
-import { draft, makeRegistry, removeFolder, until } from '../ops/operator.ts';
-import { FaultyCloud } from '../support/faulty-cloud.ts';
+import type { LocalRelay } from '../../local/relay.ts';
+import { draft, until } from '../ops/operator.ts';
+import type { FaultyCloud } from '../support/faulty-cloud.ts';
+import { startFaultyRelay } from '../support/faulty-relay.ts';
 import { readMetrics } from '../support/raised-alarms.ts';
 import { propertiesOf, SETTINGS, type SynthesizedStage, synthesizeStage } from '../support/synthesized-stage.ts';
 import { watchedAlarms, watchedGraphs, type WatchedMetric } from '../support/watched-metrics.ts';
@@ -26,37 +26,26 @@ const HOTLINE = 'gb-lantern';
 const AGENCY = 'de-kinderwacht';
 const CLEARING = 'int-clearing';
 
-const cloud = new FaultyCloud();
-const log: string[] = [];
-let registryDir: string;
+let cloud: FaultyCloud;
+let log: string[];
 let relay: LocalRelay;
+let close: (() => Promise<void>) | undefined;
 let deployed: SynthesizedStage;
 let hotline: Hotline;
 
 beforeAll(async () => {
-  registryDir = await makeRegistry({
+  ({ relay, cloud, log, close } = await startFaultyRelay({
     [HOTLINE]: {},
     [AGENCY]: { countries: ['DE'], contact: { email: 'ops@example.org', page: 'duty@example.org' } },
     [CLEARING]: {},
-  });
-  relay = await startRelay({
-    registryDir,
-    sweepEverySeconds: 0,
-    interpose: (endpoints) => cloud.open(endpoints),
-    log: (_, line) => void log.push(line),
-  });
-  await confirmKeys(relay.profilesDir);
+  }));
   hotline = await callHotline(relay, HOTLINE);
   deployed = synthesizeStage(readRegistryDir(join(relay.dataDir, 'registry')), {
     stage: relay.stage,
     settings: { ...SETTINGS, region: relay.region },
   });
 });
-afterAll(async () => {
-  await relay?.close();
-  await cloud.close();
-  await removeFolder(registryDir);
-});
+afterAll(() => close?.());
 
 const submit = async (sample = 'routine'): Promise<string> =>
   (await hotline.submit(draft(sample, { routing: { suspect: ['DE'], victim: [] } }))).id;

@@ -7,11 +7,11 @@ import type { Hotline } from '../../client/index.ts';
 import { ledgerTable, outcomesQueue } from '../../core/names.ts';
 import { MINUTE, toTimestamp } from '../../core/time.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
-import { confirmKeys } from '../../local/confirm-keys.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
-import { type LocalRelay, startRelay } from '../../local/relay.ts';
-import { draft, makeRegistry, ops, removeFolder, until } from '../ops/operator.ts';
-import { FaultyCloud, type Refusal } from '../support/faulty-cloud.ts';
+import type { LocalRelay } from '../../local/relay.ts';
+import { draft, ops, until } from '../ops/operator.ts';
+import type { FaultyCloud, Refusal } from '../support/faulty-cloud.ts';
+import { startFaultyRelay } from '../support/faulty-relay.ts';
 import { raisedBy, readMetrics } from '../support/raised-alarms.ts';
 import { SETTINGS, type SynthesizedStage, synthesizeStage } from '../support/synthesized-stage.ts';
 
@@ -26,22 +26,19 @@ const STATEMENT = `statement#outcome#${AGENCY}#00`;
 const INBOX: Refusal = { service: 'sqs', operation: 'SendMessage', error: 'AccessDenied', about: 'outcomes' };
 const DISPATCH: Refusal = { ...INBOX, about: 'dispatch-' };
 
-const cloud = new FaultyCloud();
-const log: string[] = [];
-let registryDir: string;
+let cloud: FaultyCloud;
+let log: string[];
 let relay: LocalRelay;
+let close: (() => Promise<void>) | undefined;
 let deployed: SynthesizedStage;
 let hotline: Hotline;
 
 beforeAll(async () => {
-  registryDir = await makeRegistry({ [HOTLINE]: {}, [AGENCY]: { countries: ['DE'] }, 'int-clearing': {} });
-  relay = await startRelay({
-    registryDir,
-    sweepEverySeconds: 0,
-    interpose: (endpoints) => cloud.open(endpoints),
-    log: (_, line) => void log.push(line),
-  });
-  await confirmKeys(relay.profilesDir);
+  ({ relay, cloud, log, close } = await startFaultyRelay({
+    [HOTLINE]: {},
+    [AGENCY]: { countries: ['DE'] },
+    'int-clearing': {},
+  }));
   hotline = await callHotline(relay, HOTLINE);
   deployed = synthesizeStage(readRegistryDir(join(relay.dataDir, 'registry')), {
     stage: relay.stage,
@@ -52,11 +49,7 @@ beforeEach(() => {
   cloud.relent();
   log.length = 0;
 });
-afterAll(async () => {
-  await relay?.close();
-  await cloud.close();
-  await removeFolder(registryDir);
-});
+afterAll(() => close?.());
 
 const submit = async (sample = 'routine'): Promise<string> =>
   (await hotline.submit(draft(sample, { routing: { suspect: ['DE'], victim: [] } }))).id;

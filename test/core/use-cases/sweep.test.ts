@@ -297,52 +297,46 @@ describe('a run of sweep', () => {
 });
 
 describe('over several runs', () => {
-  const backlog = fc.record({
+  const owing = fc.record({
     agency: fc.option(fc.constantFrom(...AGENCIES), { freq: 1 }),
     urgency: fc.constantFrom('immediate', 'high', 'routine'),
   });
+  const backlogs = fc.array(owing, { maxLength: 40 });
+  const bounds = fc.record({ page: fc.integer({ min: 1, max: 4 }), dispatched: fc.integer({ min: 1, max: 9 }) });
 
   it('every row is sent off once, whatever the backlog, the pages and the room', async () => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(backlog, { maxLength: 40 }),
-        fc.record({ page: fc.integer({ min: 1, max: 4 }), dispatched: fc.integer({ min: 1, max: 9 }) }),
-        async (rows, { page, dispatched }) => {
-          const world = new World();
-          const owed = await oweAll(world, rows);
-          const sent = new Map<string, number>();
-          // As many runs as the smaller room takes, all within one lease.
-          for (let count = 0; count <= rows.length; count++) {
-            await run(world, { page, concurrency: 2, dispatched });
-            for (const id of [...drain(world, 'urgent'), ...drain(world, 'routine')])
-              sent.set(id, (sent.get(id) ?? 0) + 1);
-          }
-          expect(sent).toEqual(new Map(owed.map(({ id }) => [id, 1])));
-        },
-      ),
+      fc.asyncProperty(backlogs, bounds, async (rows, { page, dispatched }) => {
+        const world = new World();
+        const owed = await oweAll(world, rows);
+        const sent = new Map<string, number>();
+        // As many runs as the smaller room takes, all within one lease.
+        for (let count = 0; count <= rows.length; count++) {
+          await run(world, { page, concurrency: 2, dispatched });
+          for (const id of [...drain(world, 'urgent'), ...drain(world, 'routine')])
+            sent.set(id, (sent.get(id) ?? 0) + 1);
+        }
+        expect(sent).toEqual(new Map(owed.map(({ id }) => [id, 1])));
+      }),
       { numRuns: 50 },
     );
   });
 
   it('nothing routine keeps back what is urgent, however long deliver leaves it', async () => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(backlog, { maxLength: 40 }),
-        fc.record({ page: fc.integer({ min: 1, max: 4 }), dispatched: fc.integer({ min: 1, max: 9 }) }),
-        async (rows, { page, dispatched }) => {
-          const world = new World();
-          await oweMany(world, dispatched, 'ca-police');
-          await run(world, { dispatched });
-          const owed = await oweAll(world, rows);
-          const sent = new Set<string>();
-          for (let count = 0; count < rows.length; count++) {
-            await run(world, { page, concurrency: 2, dispatched });
-            for (const id of drain(world, 'urgent')) sent.add(id);
-          }
-          const urgent = owed.filter((row) => !('urgency' in row) || row.urgency !== 'routine').map(({ id }) => id);
-          expect(sent).toEqual(new Set(urgent));
-        },
-      ),
+      fc.asyncProperty(backlogs, bounds, async (rows, { page, dispatched }) => {
+        const world = new World();
+        await oweMany(world, dispatched, 'ca-police');
+        await run(world, { dispatched });
+        const owed = await oweAll(world, rows);
+        const sent = new Set<string>();
+        for (let count = 0; count < rows.length; count++) {
+          await run(world, { page, concurrency: 2, dispatched });
+          for (const id of drain(world, 'urgent')) sent.add(id);
+        }
+        const urgent = owed.filter((row) => !('urgency' in row) || row.urgency !== 'routine').map(({ id }) => id);
+        expect(sent).toEqual(new Set(urgent));
+      }),
       { numRuns: 50 },
     );
   });

@@ -73,6 +73,12 @@ export class RelayProblem extends Error {
   }
 }
 
+/** Whether it passes by itself, or once somebody has mended what stands in between; all else is for the partner to mend. */
+export const isPassing = (error: unknown): error is RelayProblem | ClientError =>
+  error instanceof RelayProblem
+    ? error.transient
+    : error instanceof ClientError && (error.transient || error.code === 'relay-unreachable');
+
 /**
  * A key that the relay's directory lists and the user has not confirmed (protocol section 5, "Pinning"). Nothing is
  * sealed for it, and nothing it signed is believed or rejected, until `referral-relay trust`.

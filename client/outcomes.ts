@@ -2,7 +2,7 @@ import type { InboxItem, OutcomeStatement } from '../core/contracts.ts';
 import { LIMITS } from '../core/limits.ts';
 import { HOUR, MINUTE, SECOND } from '../core/time.ts';
 import type { PartnerDirectory } from '../core/taken-statement.ts';
-import { ClientError, RelayProblem } from './errors.ts';
+import { type ClientError, isPassing, RelayProblem } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { ReceivedItem, RelayCalls } from './relay.ts';
 import { type Backoff, equalJitter } from './retry.ts';
@@ -71,7 +71,7 @@ export async function* receiveOutcomes(
       }
       troubles = 0;
     } catch (error) {
-      if (onTrouble === undefined || isHandedOut || signal?.aborted || !isTrouble(error)) throw error;
+      if (onTrouble === undefined || isHandedOut || signal?.aborted || !isPassing(error)) throw error;
       const asked = error instanceof RelayProblem ? (error.retryAfter ?? 0) : 0;
       const pause = Math.max(Math.min(asked, HOUR), equalJitter(PAUSE, troubles, runtime.random()));
       troubles += 1;
@@ -111,12 +111,6 @@ async function* readBatch(items: readonly ReceivedItem[], parts: Parts): AsyncGe
     await acknowledge();
   }
 }
-
-/** Whether it passes by itself, or once somebody has mended what stands in between; all else is for the partner to mend. */
-const isTrouble = (error: unknown): error is RelayProblem | ClientError =>
-  error instanceof RelayProblem
-    ? error.transient
-    : error instanceof ClientError && (error.transient || error.code === 'relay-unreachable');
 
 /** `undefined` once the consumer's signal is aborted. Draining waits a little, for only a waiting receive asks all of SQS. */
 async function receive(calls: RelayCalls, drain: boolean, signal?: AbortSignal): Promise<ReceivedItem[] | undefined> {

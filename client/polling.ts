@@ -2,7 +2,7 @@ import { LIMITS } from '../core/limits.ts';
 import { type Lane, LANES } from '../core/names.ts';
 import { MINUTE, SECOND } from '../core/time.ts';
 import type { DeliveryReport, Handlers } from './delivery.ts';
-import { ClientError, type ClientErrorCode, RelayProblem } from './errors.ts';
+import { ClientError, type ClientErrorCode, isPassing, RelayProblem } from './errors.ts';
 import type { Delivery } from './inbox.ts';
 import { type Backoff, equalJitter } from './retry.ts';
 import type { Runtime } from './runtime.ts';
@@ -160,9 +160,7 @@ const isFatal = (error: unknown): boolean => error instanceof ClientError && FAT
 const OF_EVERY_CALL = new Set<RelayProblem['code']>(['unauthorized', 'stale-signature', 'wrong-role', 'unknown']);
 
 const isTrouble = (error: unknown): boolean =>
-  error instanceof RelayProblem
-    ? error.transient || OF_EVERY_CALL.has(error.code)
-    : error instanceof ClientError && (error.transient || error.code === 'relay-unreachable');
+  isPassing(error) || (error instanceof RelayProblem && OF_EVERY_CALL.has(error.code));
 
 /** One pause after each trouble, longer each time until something succeeds. */
 function createTrouble(runtime: Runtime): {

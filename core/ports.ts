@@ -4,7 +4,7 @@ import type { IntakeJwk } from './keys.ts';
 import type { LedgerRow, OutboxRow, ReferralRecord } from './ledger.ts';
 import type { Retention } from './limits.ts';
 import type { Lane } from './names.ts';
-import type { KmsKeyRecord, Registry } from './registry.ts';
+import type { KmsKeyRecord, PartnerKind, Registry } from './registry.ts';
 
 /*
  * What the use cases need of the outside, and what the outside promises. A promise that rejects means that nobody knows
@@ -50,8 +50,8 @@ export interface Ledger {
    */
   due(lane: string, until: number, limit: number, after?: LedgerRow): Promise<LedgerRow[]>;
 
-  /** Remembers these agencies for good. @returns all that were ever remembered, in no order */
-  rememberAgencies(agencies: readonly string[]): Promise<string[]>;
+  /** Remembers these partners for good. @returns all of their kind that were ever remembered, in no order */
+  remember(kind: PartnerKind, ids: readonly string[]): Promise<string[]>;
 
   /**
    * Whether the operator has suspended a partner, as of now: read consistently, and never remembered. One more read of

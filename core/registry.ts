@@ -108,6 +108,7 @@ export const Agency = z
 export type Agency = z.infer<typeof Agency>;
 
 export type Partner = Hotline | Agency;
+export type PartnerKind = Partner['kind'];
 
 const PartnerFile = z.discriminatedUnion('kind', [Hotline, Agency]);
 

@@ -4,6 +4,7 @@ import type { Fault } from '../core/errors.ts';
 import type { ReferralName } from '../core/ids.ts';
 import { type LedgerRow, type ReferralRecord, sortKey } from '../core/ledger.ts';
 import type { Bucket } from '../core/ports.ts';
+import type { PartnerKind } from '../core/registry.ts';
 import { Hash, Onward, PartnerId, ReferralId, Role, Routing, Timestamp, toFaults, Urgency } from '../core/schema.ts';
 
 /*
@@ -46,8 +47,10 @@ export const suspensionKey = (partner: string): { pk: string; sk: string } => ({
   sk: 'suspended',
 });
 
-/** The item with every agency that ever was in the registry. */
-export const AGENCIES_KEY = { pk: 'agencies', sk: 'known' };
+/** The item with every partner of a kind that ever was in the registry. */
+export const knownKey = (kind: PartnerKind): { pk: string; sk: string } => ({ pk: KNOWN[kind], sk: 'known' });
+
+const KNOWN = { agency: 'agencies', hotline: 'hotlines' } as const;
 
 /** Where a row stands in the index over what is owed. */
 export function indexKey(row: LedgerRow): Pick<LedgerItem, 'pk' | 'sk' | 'lane' | 'dueAt'> {

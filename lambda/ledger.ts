@@ -13,10 +13,10 @@ import { DUE_INDEX } from '../core/names.ts';
 import type { Ledger, Telemetry } from '../core/ports.ts';
 import { MINUTE, toTimestamp } from '../core/time.ts';
 import {
-  AGENCIES_KEY,
   bucketKey,
   fromItem,
   indexKey,
+  knownKey,
   LedgerItemError,
   NAMES,
   partitionKey,
@@ -148,21 +148,22 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
       return rows;
     },
 
-    async rememberAgencies(agencies) {
-      const { Item } = await client.send(new GetCommand({ TableName: table, Key: AGENCIES_KEY }));
+    async remember(kind, ids) {
+      const Key = knownKey(kind);
+      const { Item } = await client.send(new GetCommand({ TableName: table, Key }));
       const known: ReadonlySet<unknown> = Item?.['ids'] instanceof Set ? Item['ids'] : new Set();
-      const added = agencies.filter((agency) => !known.has(agency));
+      const added = ids.filter((id) => !known.has(id));
       if (added.length > 0) {
         await client.send(
           new UpdateCommand({
             TableName: table,
-            Key: AGENCIES_KEY,
+            Key,
             UpdateExpression: 'ADD ids :added',
             ExpressionAttributeValues: { ':added': new Set(added) },
           }),
         );
       }
-      return [...[...known].filter((agency) => typeof agency === 'string'), ...added];
+      return [...[...known].filter((id) => typeof id === 'string'), ...added];
     },
 
     async isSuspended(partner) {

@@ -9,7 +9,7 @@ import { refusal } from './session.ts';
 export async function findAgency({ registry, ledger }: Cloud, id: string): Promise<Agency | 'gone'> {
   const agency = registry.agencies.get(id);
   if (agency) return agency;
-  if ((await ledger.rememberAgencies([])).includes(id)) return 'gone';
+  if ((await ledger.remember('agency', [])).includes(id)) return 'gone';
   throw refusal('unknown-agency', `There is no agency "${id}", nor was there ever one.`);
 }
 

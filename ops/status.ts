@@ -41,7 +41,7 @@ export async function showStatus(session: Session, { all = false }: { all?: bool
 
 async function readStatus({ cloud, now }: Session): Promise<Status> {
   const { stage, region, registry, ledger, suspensions } = cloud;
-  const gone = (await ledger.rememberAgencies([])).filter((agency) => !registry.agencies.has(agency)).toSorted();
+  const gone = (await ledger.remember('agency', [])).filter((agency) => !registry.agencies.has(agency)).toSorted();
   const agencies = [...registry.agencies.keys()];
   const hotlines = [...registry.hotlines.keys()];
   const routes = await mapSome(

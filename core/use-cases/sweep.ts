@@ -4,6 +4,7 @@ import { contentExpiry, isFirstReminder, isPageDue, leased, reminded } from '../
 import { SCHEDULE } from '../limits.ts';
 import type { Lane } from '../names.ts';
 import type { Pages, Relay, Waiting } from '../ports.ts';
+import type { PartnerKind } from '../registry.ts';
 import { END_OF_TIME, fromTimestamp, MINUTE, toTimestamp } from '../time.ts';
 import { askForAttempt, askForPlacing } from './dispatch.ts';
 import { applyHandOver } from './hand-over.ts';
@@ -65,8 +66,9 @@ export async function sweep(relay: Parts, bounds: SweepBounds): Promise<SweepRep
   const report: SweepReport = { rows: 0, failures: 0, complete: true };
   const room = await measureRoom(relay, bounds, report);
   const run: Run = { relay, bounds, report, now, room, reminders: new Map() };
-  const agencies = await listAgencies(relay, report);
-  const lanes = allLanes(registry.hotlines.keys(), agencies, Math.floor(now / MINUTE));
+  const hotlines = await listAll(relay, 'hotline', registry.hotlines, report);
+  const agencies = await listAll(relay, 'agency', registry.agencies, report);
+  const lanes = allLanes(hotlines, agencies, Math.floor(now / MINUTE));
   const inTime = await goRound(lanes, {
     isOver: () => clock.now() >= bounds.deadline,
     visit: (turn) => visit(run, turn),
@@ -109,16 +111,21 @@ async function measureRoom(
 }
 
 /**
- * Every agency there is or ever was. What is owed to one that has gone from the registry is tried as well, so that
- * somebody sees it; and it arrives if the agency comes back.
+ * Every partner of a kind there is or ever was. What is owed to one that has gone from the registry is looked after as
+ * well, so that somebody sees it; and it arrives if the partner comes back.
  */
-async function listAgencies(relay: Parts, report: SweepReport): Promise<string[]> {
-  const agencies = [...relay.registry.agencies.keys()];
+async function listAll(
+  relay: Parts,
+  kind: PartnerKind,
+  registered: ReadonlyMap<string, unknown>,
+  report: SweepReport,
+): Promise<string[]> {
+  const ids = [...registered.keys()];
   try {
-    return (await relay.ledger.rememberAgencies(agencies)).toSorted();
+    return (await relay.ledger.remember(kind, ids)).toSorted();
   } catch (error) {
-    noteFailure({ relay, report }, error, { what: 'agencies' });
-    return agencies;
+    noteFailure({ relay, report }, error, { what: 'partners', kind });
+    return ids;
   }
 }
 
@@ -260,16 +267,23 @@ async function sweepStatement(relay: Parts, row: StatementRow): Promise<void> {
   switch (taken.content.type) {
     case 'outcome':
       await applyOutcome(relay, taken);
-      return sendToInbox(relay, taken);
+      return tellHotline(relay, taken);
     case 'event':
       await applyHandOver(relay, taken);
-      return sendToInbox(relay, taken);
+      return tellHotline(relay, taken);
     case 'route':
     case 'withdraw': {
       const { referral } = await relay.ledger.read(taken);
       if (referral) await askForPlacing(relay, referral);
     }
   }
+}
+
+/** A hotline that is gone from the registry cannot collect, and its queue may be gone too: it is told when it is back. */
+async function tellHotline(relay: Parts, row: StatementRow): Promise<void> {
+  const { registry, ledger, clock } = relay;
+  if (registry.hotlines.has(row.hotline)) return sendToInbox(relay, row);
+  await ledger.replace(leased(row, clock.now(), SCHEDULE.longestBackoff));
 }
 
 /** Content goes once nobody can need it any more, the facts when custody ends; the row itself goes last. */

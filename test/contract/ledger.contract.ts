@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { LedgerRow, RouteRow } from '../../core/ledger.ts';
 import type { Ledger } from '../../core/ports.ts';
+import type { PartnerKind } from '../../core/registry.ts';
 import { END_OF_TIME } from '../../core/time.ts';
 import {
   due,
@@ -360,13 +361,15 @@ const cases: Cases<Ledger> = {
     expect(await ledger.due(lane, at(60), 10, row)).toEqual([]);
   },
 
-  'agencies are remembered for good': async (ledger) => {
-    const [first, second] = [makePartnerId('de'), makePartnerId('fr')];
-    expect(await ledger.rememberAgencies([first])).toContain(first);
-    expect(await ledger.rememberAgencies([second])).toContain(second);
-    await eventually(async () =>
-      (await ledger.rememberAgencies([])).filter((agency) => agency === first || agency === second).toSorted(),
-    ).toEqual([first, second]);
+  'partners are remembered for good, each kind by itself': async (ledger) => {
+    const [first, second, hotline] = [makePartnerId('de'), makePartnerId('fr'), makePartnerId('gb')];
+    expect(await ledger.remember('agency', [first])).toContain(first);
+    expect(await ledger.remember('hotline', [hotline])).toContain(hotline);
+    expect(await ledger.remember('agency', [second])).toContain(second);
+    const known = (kind: PartnerKind) => async () =>
+      (await ledger.remember(kind, [])).filter((id) => [first, second, hotline].includes(id)).toSorted();
+    await eventually(known('agency')).toEqual([first, second]);
+    await eventually(known('hotline')).toEqual([hotline]);
   },
 
   'a lane can be read as a whole, years ahead': async (ledger) => {

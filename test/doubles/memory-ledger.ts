@@ -24,7 +24,7 @@ export class MemoryLedger {
   readonly #partitions = new Map<string, Partition>();
   readonly #index = new DueIndex();
   /** Those to be remembered for good. */
-  readonly agencies = new Set<string>();
+  readonly known = { agency: new Set<string>(), hotline: new Set<string>() };
   /** When each hotline's bucket will be full again. */
   readonly #buckets = new Map<string, number>();
   /** Partners that the operator has suspended. */
@@ -66,10 +66,10 @@ export class MemoryLedger {
           const from = after && `${after.due?.at} ${keyOf(after)}`;
           return this.#index.read(lane, toTimestamp(until), limit, fault === 'stale', from);
         }),
-      rememberAgencies: (agencies) =>
-        invocation.call('ledger.rememberAgencies', () => {
-          for (const agency of agencies) this.agencies.add(agency);
-          return [...this.agencies];
+      remember: (kind, ids) =>
+        invocation.call('ledger.remember', () => {
+          for (const id of ids) this.known[kind].add(id);
+          return [...this.known[kind]];
         }),
       take: (hotline, bucket, perMinute, now) =>
         invocation.call('ledger.take', () => {

@@ -357,6 +357,18 @@ const register = action({
   describe: ({ agency, isRegistered }) => `${agency} ${isRegistered ? 'comes' : 'goes'}`,
 });
 
+const registerHotline = action({
+  name: 'registry: hotline',
+  weight: 1,
+  parameters: fc.record({ hotline: fc.nat(1), isRegistered: fc.boolean() }),
+  isPossible: (world, { hotline, isRegistered }) =>
+    world.partners.isRegistered(hotlineOf(world, hotline)?.id ?? '') !== isRegistered,
+  act(world, { hotline, isRegistered }) {
+    world.partners.register(hotlineOf(world, hotline)?.id ?? '', isRegistered);
+  },
+  describe: ({ hotline, isRegistered }) => `${hotline} ${isRegistered ? 'comes' : 'goes'}`,
+});
+
 const suspend = action({
   name: 'operator: partner',
   weight: 2,
@@ -421,6 +433,7 @@ export const ACTIONS: readonly WeightedAction[] = [
   conflict,
   setKeyState,
   register,
+  registerHotline,
   suspend,
   rotate,
   skew,

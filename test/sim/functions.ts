@@ -1,4 +1,5 @@
 import { RelayError } from '../../core/errors.ts';
+import { inboxLane } from '../../core/lanes.ts';
 import { dispatchQueue, type Lane } from '../../core/names.ts';
 import { sortKey } from '../../core/ledger.ts';
 import { FUNCTION_SIZES } from '../../core/sizing.ts';
@@ -79,25 +80,30 @@ export function runSweep(world: World, page: number, plan: Plan, dispatched = Nu
   });
 }
 
-/** Nothing that was `due` is as it was, however few rows sweep takes at a time. */
+/** Nothing that was `due` is as it was, however few rows sweep takes at a time; and it knows from now on who there is. */
 function requireSwept(world: World, due: ReadonlySet<string>, report: SweepReport): void {
   for (const row of dueRows(world)) if (due.has(row)) world.witness.fail('swept', `${row} is still due`);
   if (report.failures > 0) world.witness.fail('sound', `sweep fails with ${report.failures} rows`);
   if (!report.complete) world.witness.fail('swept', 'sweep says that it left something over');
+  for (const { id } of [...world.hotlines, ...world.agencies]) {
+    if (world.partners.isRegistered(id)) world.witness.swept.add(id);
+  }
 }
 
 /**
- * Everything that is due now, as it stands. Of an agency that came and went without any sweep in between nobody knows
+ * Everything that is due now, as it stands. Of a partner that came and went without any sweep in between nobody knows
  * until it comes back.
  */
-function dueRows({ ledger, clock, partners }: World): Set<string> {
+function dueRows({ ledger, clock, partners, witness }: World): Set<string> {
+  const isKnown = (partner: string) => partners.isRegistered(partner) || witness.swept.has(partner);
   const now = toTimestamp(clock.now());
   const found = new Set<string>();
   for (const name of ledger.names()) {
     const { outbox, routes, statements, retention } = ledger.record(name);
     for (const row of [outbox, ...routes, ...statements, retention]) {
       if (!row?.due || row.due.at > now) continue;
-      if (row.kind === 'route' && !partners.isRegistered(row.agency) && !ledger.agencies.has(row.agency)) continue;
+      if (row.kind === 'route' && !isKnown(row.agency)) continue;
+      if (row.due.lane === inboxLane(row.hotline) && !isKnown(row.hotline)) continue;
       found.add(`${caseKey(name)} ${sortKey(row)} rev ${row.rev}`);
     }
   }

@@ -1,5 +1,5 @@
 import type { Acceptance, Submission } from '../../core/contracts.ts';
-import type { ErrorCode } from '../../core/errors.ts';
+import { type ErrorCode, RelayError } from '../../core/errors.ts';
 import { routingKey, type RoutePlan } from '../../core/routing.ts';
 import type { Hotline } from '../../core/registry.ts';
 import type { Relay } from '../../core/ports.ts';
@@ -187,9 +187,10 @@ export class SimulatedHotline {
     return { hotline: name.hotline, referral: name.id, sealed, at: toTimestamp(this.#now()) };
   }
 
+  /** What the API makes of the caller before it lets it in. */
   #registered({ registry }: Relay): Hotline {
     const hotline = registry.hotlines.get(this.id);
-    if (!hotline) throw new RangeError(`${this.id} is not registered`);
+    if (!hotline) throw new RelayError('unauthorized', 'Register first.');
     return hotline;
   }
 

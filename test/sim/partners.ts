@@ -109,8 +109,8 @@ export class Partners {
     return this.#everUnserved.has(country);
   }
 
-  register(agency: string, isRegistered: boolean): void {
-    const standing = this.#of(agency);
+  register(partner: string, isRegistered: boolean): void {
+    const standing = this.#of(partner);
     standing.isRegistered = isRegistered;
     standing.wasRegistered ||= isRegistered;
     this.#change();

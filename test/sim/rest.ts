@@ -58,8 +58,8 @@ async function stopFaults(world: World): Promise<void> {
     party.skew = 0;
     world.setSuspended(party.id, false);
     world.partners.setKeyState(party.id, 'enabled');
+    if (!world.partners.isRegistered(party.id)) world.partners.register(party.id, true);
   }
-  for (const { id } of world.agencies) if (!world.partners.isRegistered(id)) world.partners.register(id, true);
   await world.processes.settle();
 }
 

@@ -31,6 +31,8 @@ export class Witness {
   /** What hotlines received, and what they said they had: statements as they are, events as JSON. */
   readonly received = new Map<string, Set<string>>();
   readonly acknowledged = new Map<string, Set<string>>();
+  /** Partners that were registered when sweep ran undisturbed. */
+  readonly swept = new Set<string>();
   /** Messages put into queues since {@link Witness.sends} was last cleared, by what they are. */
   readonly sends = new Map<string, number>();
   readonly #ledger: MemoryLedger;

@@ -8,6 +8,7 @@ import type { DispatchMessage, Waiting } from '../../../core/ports.ts';
 import type { Registry } from '../../../core/registry.ts';
 import type { Urgency } from '../../../core/schema.ts';
 import { DAY, HOUR, MINUTE, toTimestamp } from '../../../core/time.ts';
+import { handOver } from '../../../core/use-cases/hand-over.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { sweep, type SweepBounds } from '../../../core/use-cases/sweep.ts';
 import { type Fault, Invocation } from '../../doubles/faults.ts';
@@ -236,7 +237,13 @@ describe('a run of sweep', () => {
         { what: 'dispatch-queue', lane: 'routine' },
       ],
     ],
-    ['ledger.rememberAgencies', [{ what: 'agencies' }]],
+    [
+      'ledger.remember',
+      [
+        { what: 'partners', kind: 'hotline' },
+        { what: 'partners', kind: 'agency' },
+      ],
+    ],
   ])('does without %s, if it must', async (point, failures) => {
     const world = new World();
     await oweMany(world, 3, 'de-police');
@@ -342,9 +349,10 @@ describe('over several runs', () => {
   });
 });
 
-const without = (registry: Registry, agency: string): Registry => ({
+const without = (registry: Registry, partner: string): Registry => ({
   ...registry,
-  agencies: new Map([...registry.agencies].filter(([id]) => id !== agency)),
+  agencies: new Map([...registry.agencies].filter(([id]) => id !== partner)),
+  hotlines: new Map([...registry.hotlines].filter(([id]) => id !== partner)),
 });
 
 describe('an agency that has gone from the registry', () => {
@@ -368,5 +376,36 @@ describe('an agency that has gone from the registry', () => {
     expect(world.waiting('de-police')).toHaveLength(1);
     await world.openAll('de-police');
     expect(world.ledger.record(name).routes).toMatchObject([{ status: 'opened', version: 1 }]);
+  });
+});
+
+describe('a hotline that has gone from the registry', () => {
+  it('holds up no hand-over that was begun, and hears of it when it comes back', async () => {
+    const world = new World();
+    const { registry } = world;
+    await world.sweep();
+    const { submission, name } = await world.seal('gb-hotline', { suspect: ['DE'], victim: [] });
+    await submitReferral(world.relay(), world.hotline('gb-hotline'), submission);
+    await world.dispatch();
+    const cutOff = new Invocation((point) => (point === 'ledger.create' ? 'crash-after' : 'none'));
+    await cutOff.run(() => handOver(world.relay(cutOff), name, 'de-police', { id: 'int-clearing' }));
+    world.registry = without(registry, 'gb-hotline');
+    await world.pass(60);
+
+    const routesOf = () => world.ledger.record(name).routes.map(({ agency, status }) => [agency, status]);
+    expect(routesOf()).toEqual([
+      ['de-police', 'undeliverable'],
+      ['int-clearing', 'pending'],
+    ]);
+    expect(world.inbox('gb-hotline')).toEqual([]);
+    expect(failuresOf(world)).toEqual([]);
+
+    world.registry = registry;
+    await world.pass((6 * HOUR) / MINUTE, 10);
+    expect(world.inbox('gb-hotline')).toEqual(['event#handed-over#de-police#1']);
+    expect(routesOf()).toEqual([
+      ['de-police', 'undeliverable'],
+      ['int-clearing', 'delivered'],
+    ]);
   });
 });

@@ -357,10 +357,18 @@ const register = action({
   describe: ({ agency, isRegistered }) => `${agency} ${isRegistered ? 'comes' : 'goes'}`,
 });
 
+/** Seldom and not for long, since nothing begins without one. */
 const registerHotline = action({
   name: 'registry: hotline',
   weight: 1,
-  parameters: fc.record({ hotline: fc.nat(1), isRegistered: fc.boolean() }),
+  parameters: fc.record({
+    hotline: fc.nat(1),
+    isRegistered: fc.oneof(
+      { withCrossShrink: true },
+      { arbitrary: fc.constant(false), weight: 1 },
+      { arbitrary: fc.constant(true), weight: 4 },
+    ),
+  }),
   isPossible: (world, { hotline, isRegistered }) =>
     world.partners.isRegistered(hotlineOf(world, hotline)?.id ?? '') !== isRegistered,
   act(world, { hotline, isRegistered }) {

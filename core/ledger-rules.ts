@@ -90,7 +90,7 @@ export function sent(row: RouteRow, now: number): RouteRow {
 /** After an attempt that may succeed later. `jitter` lies between 0 and 1. */
 export function failed(row: RouteRow, now: number, jitter: number): RouteRow {
   const failures = row.failures + 1;
-  return { ...row, attempts: row.attempts + 1, failures, due: owed(row, now, backoff(failures, jitter)) };
+  return { ...row, attempts: row.attempts + 1, failures, due: owed(row, now, backoff(failures, jitter, row.urgency)) };
 }
 
 /** After KMS has said that the hotline wrapped the content key wrongly: it will never open. */
@@ -221,9 +221,13 @@ const isWithdrawalOwedOrSent = (row: RouteRow): boolean =>
 export const isFinal = (row: RouteRow): boolean =>
   row.finalAt !== null && (row.due === undefined || row.withdrawalSentAt !== null);
 
-/** How long to wait after `failures` failed attempts in a row: doubling, jittered down to half, six hours at most. */
-export function backoff(failures: number, jitter: number): number {
-  const wait = Math.min(SCHEDULE.backoff * 2 ** Math.min(failures - 1, 20), SCHEDULE.longestBackoff);
+/**
+ * How long to wait after `failures` failed attempts in a row: doubling, jittered down to half; a quarter of an hour at most
+ * for what is `immediate`, six hours for the rest.
+ */
+export function backoff(failures: number, jitter: number, urgency: Urgency): number {
+  const longest = SCHEDULE.longestBackoff[urgency === 'immediate' ? urgency : 'other'];
+  const wait = Math.min(SCHEDULE.backoff * 2 ** Math.min(failures - 1, 20), longest);
   return Math.round(wait * (0.5 + jitter / 2));
 }
 

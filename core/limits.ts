@@ -36,7 +36,8 @@ export const SCHEDULE = {
   lease: 10 * MINUTE,
   /** The first wait after a failed send; doubled each time. */
   backoff: MINUTE,
-  longestBackoff: 6 * HOUR,
+  /** By urgency: once the cause is mended, what is `immediate` must not wait for hours. */
+  longestBackoff: { immediate: 15 * MINUTE, other: 6 * HOUR },
   /** An `immediate` referral that was delivered and not opened; then daily. */
   reminders: [15 * MINUTE, HOUR, 6 * HOUR],
   laterReminders: DAY,

@@ -21,7 +21,9 @@ export function claimsOnDoubles(plan: DoublesPlan, { disabled, back, meanwhile }
   const aMinute = Math.min(capacity, plan.bounds.dispatched);
   const toUrgent = 1 + Math.ceil(back.urgent / aMinute);
   const toAll = 2 + Math.ceil((due - back.urgent) / (aMinute - submissions));
-  const attempts = mostAttempts(plan.disabledHours * 60);
+  const minutes = plan.disabledHours * 60;
+  const most = { immediate: mostAttempts(minutes, 'immediate'), other: mostAttempts(minutes, 'other') };
+  const { mostAttempts: tried } = disabled;
   return [
     {
       claim: `a run takes no more than ${bound} rows, however many are due`,
@@ -51,12 +53,16 @@ export function claimsOnDoubles(plan: DoublesPlan, { disabled, back, meanwhile }
     {
       claim: 'no row is starved: each is tried while the key is disabled, and delivered afterwards',
       holds: disabled.leastAttempts >= 1 && back.notDelivered === 0,
-      found: `${disabled.leastAttempts} to ${disabled.mostAttempts} attempts each, ${back.notDelivered} not delivered`,
+      found: `${disabled.leastAttempts} attempts or more, ${back.notDelivered} not delivered`,
     },
     {
-      claim: `no pile-up while the key is disabled: a row is tried ${attempts} times at most, and reaches its agency once`,
-      holds: disabled.mostAttempts <= attempts && disabled.delivered === 0 && back.duplicates === 0,
-      found: `${disabled.mostAttempts} times, ${back.duplicates} duplicates`,
+      claim: `no pile-up while the key is disabled: a row is tried ${most.other} times at most, an immediate one ${most.immediate} times, and reaches its agency once`,
+      holds:
+        tried.immediate <= most.immediate &&
+        tried.other <= most.other &&
+        disabled.delivered === 0 &&
+        back.duplicates === 0,
+      found: `${tried.other} and ${tried.immediate} times, ${back.duplicates} duplicates`,
     },
   ];
 }
@@ -95,11 +101,11 @@ export function claimsOnCloud({ due }: CloudPlan, report: CloudReport): Claim[] 
 }
 
 /** Attempts that fit into so many minutes when every wait is as short as chance can make it: half of the full one. */
-function mostAttempts(minutes: number): number {
+function mostAttempts(minutes: number, urgency: keyof typeof SCHEDULE.longestBackoff): number {
   let attempts = 0;
   for (let at = 0, wait = SCHEDULE.backoff / MINUTE / 2; at <= minutes; attempts += 1) {
     at += wait;
-    wait = Math.min(2 * wait, SCHEDULE.longestBackoff / MINUTE / 2);
+    wait = Math.min(2 * wait, SCHEDULE.longestBackoff[urgency] / MINUTE / 2);
   }
   return attempts;
 }

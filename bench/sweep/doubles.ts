@@ -1,6 +1,6 @@
 import { DAY, HOUR, MINUTE } from '../../core/time.ts';
 import type { SweepBounds } from '../../core/use-cases/sweep.ts';
-import { countUrgent, isUrgent } from './backlog.ts';
+import { countUrgent, isUrgent, urgencyOf } from './backlog.ts';
 import { AWAY, type Minute, Scene } from './scene.ts';
 
 /*
@@ -38,7 +38,7 @@ export interface DoublesReport {
     attempts: number;
     /** Of a row. */
     leastAttempts: number;
-    mostAttempts: number;
+    mostAttempts: { immediate: number; other: number };
     delivered: number;
     /** Until the others had all that was due to them. */
     othersServedAfter: number;
@@ -82,11 +82,16 @@ export async function measureOnDoubles(plan: DoublesPlan, tell: (line: string) =
     if (everyOf(due, followed, () => true)) othersServedAfter = Math.min(othersServedAfter, minutes.length);
   }
   const attempts = scene.failed.slice(0, due);
+  const mostOf = (isMeant: (index: number) => boolean): number =>
+    attempts.reduce((most, count, index) => (isMeant(index) ? Math.max(most, count) : most), 0);
   const disabled = {
     ...toPhase(minutes),
     attempts: attempts.reduce((sum, count) => sum + count, 0),
     leastAttempts: attempts.reduce((least, count) => Math.min(least, count), Number.POSITIVE_INFINITY),
-    mostAttempts: attempts.reduce((most, count) => Math.max(most, count), 0),
+    mostAttempts: {
+      immediate: mostOf((index) => urgencyOf(index) === 'immediate'),
+      other: mostOf((index) => urgencyOf(index) !== 'immediate'),
+    },
     delivered: scene.delivered.slice(0, due).reduce((sum, count) => sum + count, 0),
     othersServedAfter,
   };

@@ -283,7 +283,7 @@ async function sweepStatement(relay: Parts, row: StatementRow): Promise<void> {
 async function tellHotline(relay: Parts, row: StatementRow): Promise<void> {
   const { registry, ledger, clock } = relay;
   if (registry.hotlines.has(row.hotline)) return sendToInbox(relay, row);
-  await ledger.replace(leased(row, clock.now(), SCHEDULE.longestBackoff));
+  await ledger.replace(leased(row, clock.now(), SCHEDULE.longestBackoff.other));
 }
 
 /** Content goes once nobody can need it any more, the facts when custody ends; the row itself goes last. */

@@ -96,7 +96,7 @@ export function scheduleTable(): string {
       ['`pending`, no attempt finished', `tried at once, again after ${duration(SCHEDULE.grace)}`],
       [
         '`pending`, sending failed',
-        `tried again after ${duration(SCHEDULE.backoff)}, doubling to ${duration(SCHEDULE.longestBackoff)}, jittered down to half`,
+        `tried again after ${duration(SCHEDULE.backoff)}, doubling to ${duration(SCHEDULE.longestBackoff.other)}, or ${duration(SCHEDULE.longestBackoff.immediate)} if \`immediate\`; jittered down to half`,
       ],
       [
         '`delivered`, `immediate`',

@@ -110,6 +110,16 @@ describe('a route', () => {
     expect(sent(row, NOW).failures).toBe(0);
   });
 
+  it('tries what is immediate again every quarter of an hour, however long it has failed', () => {
+    let row = route('immediate');
+    const waits: number[] = [];
+    for (let count = 0; count < 8; count++) {
+      row = failed(row, NOW, 1);
+      waits.push(wait(row) / MINUTE);
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 15, 15, 15, 15]);
+  });
+
   it.each(['opened', 'wrong-jurisdiction', 'not-actionable', 'actionable', 'closed'] satisfies OutcomeStatus[])(
     'is final once its agency has stated "%s"',
     (status) => {
@@ -307,12 +317,17 @@ describe('whatever happens to a route', () => {
     );
   });
 
-  it('a wait lies between half the doubled minute and six hours', () => {
+  it.each([
+    ['immediate', 15],
+    ['high', 360],
+    ['routine', 360],
+  ] as const)('a wait lies between half the doubled minute and the longest, of what is %s', (urgency, most) => {
+    const fraction = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1000 }), fc.double({ min: 0, max: 1, noNaN: true }), (failures, jitter) => {
-        const longest = Math.min(2 ** (failures - 1), 360) * MINUTE;
-        expect(backoff(failures, jitter)).toBeGreaterThanOrEqual(longest / 2);
-        expect(backoff(failures, jitter)).toBeLessThanOrEqual(longest);
+      fc.property(fc.integer({ min: 1, max: 1000 }), fraction, (failures, jitter) => {
+        const longest = Math.min(2 ** (failures - 1), most) * MINUTE;
+        expect(backoff(failures, jitter, urgency)).toBeGreaterThanOrEqual(longest / 2);
+        expect(backoff(failures, jitter, urgency)).toBeLessThanOrEqual(longest);
       }),
     );
   });

@@ -12,8 +12,14 @@ export const SCHEMA_FILE = new URL('../docs/referral.schema.json', import.meta.u
 
 /** The JSON Schema (draft 2020-12) of a referral, as text. */
 export function referralSchema(): string {
-  const { $schema, ...schema } = z.toJSONSchema(Referral, { target: 'draft-2020-12' });
+  const { $schema, ...schema } = z.toJSONSchema(Referral, { target: 'draft-2020-12', override: refuseFinalBreak });
   return `${JSON.stringify({ $schema, $id: 'urn:referral-relay:schema:referral/1', ...schema }, null, 2)}\n`;
+}
+
+/** In Python, Java and others `$` matches before a final line break as well; what is not to have one says so apart. */
+function refuseFinalBreak({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  const { pattern } = jsonSchema;
+  if (pattern !== undefined && !new RegExp(pattern).test('\n')) jsonSchema.not = { pattern: String.raw`\n` };
 }
 
 if (import.meta.main) {

@@ -135,7 +135,7 @@ export interface Waiting extends ReferralName {
 
 /** Rings the people of an agency, by the contact in its registry file. */
 export interface Pages {
-  /** Tells them that these `immediate` referrals wait unopened, and nothing about any of them. */
+  /** Tells them that these `immediate` referrals wait unopened: their names and how long, nothing of their content. */
   page(agency: string, waiting: readonly Waiting[]): Promise<void>;
 }
 

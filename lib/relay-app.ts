@@ -69,12 +69,22 @@ export const withoutAccess = (registry: Registry): string[] =>
     .filter(({ principal, rolesAnywhere }) => principal === undefined && rolesAnywhere === undefined)
     .map(({ id }) => id);
 
-/** KMS re-encrypts within one Region only. */
-export function misplacedKeys({ region }: Place, registry: Registry): string[] {
+/**
+ * KMS re-encrypts within one Region only. A key in the relay's own account would be that of another hotline, whose content
+ * keys could then be wrapped for whomever this one names (ADR 002).
+ */
+export function misplacedKeys({ account, region }: Place, registry: Registry): string[] {
   return [...registry.hotlines.values(), ...registry.agencies.values()].flatMap((partner) =>
-    ownKeysOf(partner)
-      .filter((arn) => parseArn(arn).region !== region)
-      .map((arn) => `${partner.id}.json: the key ${arn} must be in ${region}, the Region of this stage.`),
+    ownKeysOf(partner).flatMap((arn) => {
+      const key = parseArn(arn);
+      const faults = [
+        ...(key.region === region ? [] : [`must be in ${region}, the Region of this stage.`]),
+        ...(key.account === account
+          ? [`is in the relay's own account, where each partner gets a key of its own: leave "arn" out.`]
+          : []),
+      ];
+      return faults.map((fault) => `${partner.id}.json: the key ${arn} ${fault}`);
+    }),
   );
 }
 

@@ -28,6 +28,14 @@ describe('keys that partners bring', () => {
     expect(misplacedKeys({ ...place, region: 'eu-west-1' }, registry)).toEqual([]);
   });
 
+  it("are never keys of the relay's own account: there, one could be another hotline's", () => {
+    const account = '777777777777';
+    expect(misplacedKeys(place, withOwnKeys(1))).toEqual([]);
+    expect(misplacedKeys({ ...place, account }, withOwnKeys(1))).toEqual([
+      expect.stringMatching(/^gb-hotline-0\.json: the key arn:\S+ is in the relay's own account.* leave "arn" out/),
+    ]);
+  });
+
   it('are taken from some 30 partners', () => {
     expect(checkOwnKeys(place, withOwnKeys(30))).toEqual([]);
   });

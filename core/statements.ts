@@ -43,7 +43,12 @@ export async function verifyStatement<K extends StatementKind>(
   } catch (error) {
     throw malformed(`Its payload is ${error instanceof Error ? error.message : 'not valid JSON'}.`);
   }
-  return { payload: parse(STATEMENTS[kind], value, 'malformed') as StatementOf<K>, kid };
+  try {
+    return { payload: parse(STATEMENTS[kind], value, 'malformed') as StatementOf<K>, kid };
+  } catch (error) {
+    if (!(error instanceof RelayError)) throw error;
+    throw malformed(...error.faults.map(({ pointer, detail }) => `Its ${pointer || 'payload'} ${detail}.`));
+  }
 }
 
 async function verifyToken(kind: StatementKind, token: string, findKey: FindKey): ReturnType<typeof verifyJws> {
@@ -56,5 +61,8 @@ async function verifyToken(kind: StatementKind, token: string, findKey: FindKey)
   }
 }
 
-const malformed = (detail: string): RelayError =>
-  new RelayError('malformed', `Correct the statement: ${detail}`, { faults: [{ pointer: '/statement', detail }] });
+/** All that is wrong with a statement is wrong with one member of the body. */
+const malformed = (...details: string[]): RelayError =>
+  new RelayError('malformed', `Correct the statement: ${details[0]}`, {
+    faults: details.map((detail) => ({ pointer: '/statement', detail })),
+  });

@@ -148,6 +148,17 @@ describe('answerRequest', () => {
       'wrong-role',
     ],
     ['an agency that receives', { partner: 'de-police', path: '/v1/outcomes/receive', body: {} }, 'wrong-role'],
+    [
+      'an agency that acknowledges',
+      { partner: 'de-police', path: '/v1/outcomes/acknowledge', body: { receipts: [] } },
+      'wrong-role',
+    ],
+    [
+      'an agency that withdraws',
+      { partner: 'de-police', path: `${submit}/${GB}/${ID()}/withdraw`, body: { statement: 'a.b.c' } },
+      'wrong-role',
+    ],
+    ['an agency that asks for a status', { partner: 'de-police', path: `${submit}/${GB}/${ID()}` }, 'wrong-role'],
     ['broken JSON', { path: submit, body: '{' }, 'malformed'],
     ['a doubled member', { path: submit, body: '{"id":1,"id":1}' }, 'malformed'],
     ['a statement that is none', { path: `${submit}/${GB}/${ID()}/withdraw`, body: { statement: 'x' } }, 'malformed'],
@@ -218,6 +229,21 @@ describe('answerRequest', () => {
       sealed: hash,
       acceptedAt: world.at(),
     });
+  });
+
+  it('answers a statement with 201, and its repetition with 200 and the same', async () => {
+    const world = new World();
+    const { submission, name, hash } = await world.seal(GB, { suspect: ['DE'], victim: [] });
+    await submitReferral(world.relay(), world.hotline(GB), submission);
+    await world.dispatch();
+    const state = async () => {
+      const body = { statement: await world.outcome('de-police', name, hash) };
+      return ask(world, signed(world, { partner: 'de-police', path: `${submit}/${GB}/${name.id}/outcomes`, body }));
+    };
+    const first = await state();
+    world.clock.advance(SECOND);
+    expect(first.status).toBe(201);
+    expect(await state()).toEqual({ ...first, status: 200 });
   });
 
   it('answers a fault of its own with 503 and Retry-After, and logs no more than the name of the error', async () => {

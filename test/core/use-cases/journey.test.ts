@@ -581,6 +581,18 @@ describe('an answer', () => {
   });
 });
 
+describe('a receipt', () => {
+  it('that was not given for an item of the inbox leaves owed what is to be routed', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    const token = await world.routeStatement(GB, name, hash, { suspect: ['CA'], victim: [] });
+    await routeReferral(world.relay(), world.hotline(GB), name, token);
+    const forged = Buffer.from(JSON.stringify(['handle', name.id, 'route#00'])).toString('base64url');
+    await acknowledgeOutcomes(world.relay(), world.hotline(GB), [forged]);
+    expect(world.ledger.record(name).statements).toMatchObject([{ key: 'route#00', due: expect.anything() }]);
+  });
+});
+
 describe('what is kept', () => {
   it('loses its content 30 days after the last route is final, and everything after the custody period', async () => {
     const world = new World();

@@ -1,3 +1,4 @@
+import { countsAt } from '../core/keys.ts';
 import type { PartnerDirectory } from '../core/taken-statement.ts';
 import type { DirectoryClient } from './directory.ts';
 import type { Trust } from './trust.ts';
@@ -9,11 +10,12 @@ import type { Trust } from './trust.ts';
  */
 export function createKeyring(directory: DirectoryClient, trust: Trust): PartnerDirectory {
   return {
-    async findKey(partner, kid) {
+    async findKey(partner, kid, takenInAt) {
       const find = async (which: 'current' | 'refresh') =>
         (await directory[which]()).partners.get(partner)?.keys.get(kid);
       const key = (await find('current')) ?? (await find('refresh'));
-      if (key) await trust.require({ partner, use: 'signing', kid });
+      // What does not count needs no confirming, and of a compromised key nobody is offered it.
+      if (key && countsAt(key, takenInAt)) await trust.require({ partner, use: 'signing', kid });
       return key;
     },
     async mayForward(partner) {

@@ -19,10 +19,10 @@ export class UnconfirmedKeyError extends Error {}
 export interface PartnerDirectory {
   /**
    * The key of that name of that partner, whether it still counts or not; `undefined` only once the directory, asked
-   * anew, does not list it. Rejects if the directory cannot be asked, and with an {@link UnconfirmedKeyError} if the user
-   * has not confirmed the key yet: neither is a verdict.
+   * anew, does not list it. Rejects if the directory cannot be asked, and with an {@link UnconfirmedKeyError} if the key
+   * counts for what the relay took in at `takenInAt` and the user has not confirmed it yet: neither is a verdict.
    */
-  findKey(partner: string, kid: string): Promise<VerificationKey | undefined>;
+  findKey(partner: string, kid: string, takenInAt: Timestamp): Promise<VerificationKey | undefined>;
   /** Whether that partner is an agency registered to send referrals on. Rejects as `findKey` does. */
   mayForward(partner: string): Promise<boolean>;
 }
@@ -31,7 +31,7 @@ export interface PartnerDirectory {
 export const keysCountingAt =
   (directory: PartnerDirectory, partner: string, takenInAt: Timestamp): FindKey =>
   async (kid) => {
-    const key = await directory.findKey(partner, kid);
+    const key = await directory.findKey(partner, kid, takenInAt);
     return key && countsAt(key, takenInAt) ? key : undefined;
   };
 

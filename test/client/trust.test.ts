@@ -7,6 +7,7 @@ import { UntrustedKeyError } from '../../client/errors.ts';
 import { createKeyring } from '../../client/keyring.ts';
 import { createTrust, createTrustFile, createTrustMemory, type TrustStore } from '../../client/trust.ts';
 import { agency, DirectoryTransport, hotline } from '../support/directory.ts';
+import { keysCountingAt } from '../../core/taken-statement.ts';
 import { makeSigner } from '../support/envelope.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'trust-'));
@@ -19,6 +20,7 @@ if (!own || !ownOlder || !police || !policeNew || !clearing || !other || !burnt)
 const intakeKid = makeSigner('P-256').kid;
 
 const DAY = '2026-11-23T00:00:00.000Z';
+const BEFORE = '2026-11-22T23:59:59.999Z';
 const document = {
   agencies: [
     agency('de-police', [{ signer: police, retiredAt: DAY }, { signer: policeNew }]),
@@ -179,26 +181,34 @@ describe('a trust file', () => {
 describe('the keyring', () => {
   it('finds keys that are listed and confirmed', async () => {
     const { keyring } = trusting(createTrustMemory({ partners: { 'de-police': [policeNew.kid] } }));
-    expect(await keyring.findKey('de-police', policeNew.kid)).toMatchObject({ kid: policeNew.kid });
-    await expect(keyring.findKey('de-police', police.kid)).rejects.toMatchObject({ situation: 'changed' });
-    await expect(keyring.findKey('int-clearing', clearing.kid)).rejects.toMatchObject({ situation: 'unknown' });
+    expect(await keyring.findKey('de-police', policeNew.kid, BEFORE)).toMatchObject({ kid: policeNew.kid });
+    await expect(keyring.findKey('de-police', police.kid, BEFORE)).rejects.toMatchObject({ situation: 'changed' });
+    await expect(keyring.findKey('int-clearing', clearing.kid, BEFORE)).rejects.toMatchObject({ situation: 'unknown' });
+  });
+
+  it('gives up a key that did not count, confirmed or not: nobody is asked to confirm that one', async () => {
+    const { keyring, transport } = trusting(createTrustMemory());
+    transport.document = { ...document, agencies: [agency('de-police', [{ signer: police, compromisedAt: DAY }])] };
+    expect(await keysCountingAt(keyring, 'de-police', DAY)(police.kid)).toBeUndefined();
+    const before = keysCountingAt(keyring, 'de-police', BEFORE);
+    await expect(before(police.kid)).rejects.toMatchObject({ situation: 'unknown' });
   });
 
   it('asks the directory anew before it gives a key up, and then says that there is none', async () => {
     const { keyring, transport } = trusting(createTrustMemory({ partners: { 'fr-police': [other.kid] } }));
-    await keyring.findKey('gb-iwf', own.kid);
-    expect(await keyring.findKey('fr-police', other.kid)).toBeUndefined();
+    await keyring.findKey('gb-iwf', own.kid, BEFORE);
+    expect(await keyring.findKey('fr-police', other.kid, BEFORE)).toBeUndefined();
     expect(transport.calls).toHaveLength(2);
     transport.document = { ...document, agencies: [agency('fr-police', [{ signer: other }], { forwards: true })] };
     expect(await keyring.mayForward('fr-police')).toBe(true);
-    expect(await keyring.findKey('fr-police', other.kid)).toMatchObject({ kid: other.kid });
+    expect(await keyring.findKey('fr-police', other.kid, BEFORE)).toMatchObject({ kid: other.kid });
     expect(await keyring.mayForward('gb-iwf')).toBe(false);
   });
 
   it('says nothing of a key while the directory cannot be asked', async () => {
     const { keyring, transport } = trusting(createTrustMemory());
     transport.failure = new Error('down');
-    await expect(keyring.findKey('gb-iwf', own.kid)).rejects.toBe(transport.failure);
+    await expect(keyring.findKey('gb-iwf', own.kid, BEFORE)).rejects.toBe(transport.failure);
     await expect(keyring.mayForward('gb-iwf')).rejects.toBe(transport.failure);
   });
 });

@@ -267,7 +267,8 @@ describe('openReferral, on whom it is addressed to', () => {
     const known = directoryWith();
     const directory: PartnerDirectory = {
       ...known,
-      findKey: (partner, kid) => (partner === 'int-clearing' ? Promise.reject(untrusted) : known.findKey(partner, kid)),
+      findKey: (partner, ...key) =>
+        partner === 'int-clearing' ? Promise.reject(untrusted) : known.findKey(partner, ...key),
     };
     const message = await deliver();
     const routed = [await stated(message, 'int-clearing'), await stated(message, 'fr-police')];

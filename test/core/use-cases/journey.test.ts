@@ -437,6 +437,21 @@ describe('sending on', () => {
     );
     expect(await send(second.name, second.hash)).toBe('content-expired');
   });
+
+  it('is answered again as before, also after the hotline has withdrawn', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    const send = async () =>
+      routeReferral(
+        world.relay(),
+        world.hotline(GB),
+        name,
+        await world.routeStatement(GB, name, hash, { suspect: ['CA'], victim: [] }),
+      );
+    const first = await send();
+    await withdrawReferral(world.relay(), world.hotline(GB), name, await world.withdrawStatement(name, hash));
+    expect(await send()).toEqual(first);
+  });
 });
 
 describe('withdrawing', () => {

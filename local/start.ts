@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { readNumber, readOptions } from './command-line.ts';
 import { confirmKeys } from './confirm-keys.ts';
+import { forgetRelay } from './forget.ts';
 import { startRelay } from './relay.ts';
 
 const HELP = `Runs the relay on this machine, with the cloud it needs and invented partners, until it is stopped.
@@ -24,7 +24,7 @@ const write = (line = ''): void => void process.stdout.write(`${line}\n`);
 const port = readNumber('--port', values.port, { most: 65_535 });
 
 try {
-  if (values.fresh) await rm(values.data, { recursive: true, force: true });
+  if (values.fresh) await forgetRelay(values.data);
   const relay = await startRelay({
     port,
     dataDir: values.data,

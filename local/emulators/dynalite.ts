@@ -56,6 +56,12 @@ export async function letIteratorsEnd(): Promise<void> {
   await db.close();
 }
 
+/** @throws {Error} if a relay is running on this data folder, which exists */
+export async function requireUnused(dataDir: string): Promise<void> {
+  const store = await open(join(dataDir, 'leveldb'));
+  await store.db.close();
+}
+
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve, reject) => {
     server.close((error) => (error ? reject(error) : resolve()));

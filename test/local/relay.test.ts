@@ -1,18 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GetQueueAttributesCommand, type QueueAttributeName } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Agency, createAgency } from '../../client/agency.ts';
 import { createHotline, type Hotline } from '../../client/hotline.ts';
 import { loadAgencyProfile, loadHotlineProfile } from '../../client/profile.ts';
 import { agencyQueue, dispatchQueue, outcomesQueue } from '../../core/names.ts';
 import type { Routing } from '../../core/schema.ts';
+import { forgetRelay } from '../../local/forget.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
+import { temporaryFolder } from '../support/command.ts';
 import { sampleDraft } from '../support/referrals.ts';
 
 const draft = (routing: Routing) => ({ ...sampleDraft('four-accounts'), routing, onward: 'allowed' as const });
@@ -125,6 +127,22 @@ describe('a relay in memory', () => {
   });
 });
 
+describe('a folder that holds something else', () => {
+  const folder = temporaryFolder();
+
+  it.each([[['thesis.txt']], [['profiles/gb-example/signing-key.pem']], [['emulators/sqs/fauxqs.db', 'thesis.txt']]])(
+    'is not emptied: %s',
+    async (files) => {
+      for (const file of files) {
+        mkdirSync(dirname(folder.path(file)), { recursive: true });
+        writeFileSync(folder.path(file), '');
+      }
+      await expect(forgetRelay(folder.path())).rejects.toThrow('nothing was removed');
+      for (const file of files) expect(existsSync(folder.path(file))).toBe(true);
+    },
+  );
+});
+
 describe('a relay on a folder', () => {
   const script = fileURLToPath(new URL('../support/relay-process.ts', import.meta.url));
   let dataDir: string;
@@ -146,8 +164,10 @@ describe('a relay on a folder', () => {
 
   it('has everything again after kill -9: keys, referrals, messages', async () => {
     const child = spawn(process.execPath, [script, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
     const [line] = (await once(child.stdout, 'data')) as [Buffer];
     await expect(startRelay({ dataDir })).rejects.toThrow(/another relay is running on this data folder/);
+    await expect(forgetRelay(dataDir)).rejects.toThrow(/another relay is running on this data folder/);
 
     const profilesDir = join(dataDir, 'profiles');
     const before = await openHotline({ profilesDir }, 'gb-lantern');
@@ -168,5 +188,8 @@ describe('a relay on a folder', () => {
     }
     expect(existsSync(join(dataDir, 'relay.log'))).toBe(true);
     await relay.close();
+
+    await forgetRelay(dataDir);
+    expect(readdirSync(dataDir)).toEqual([]);
   }, 60_000);
 });

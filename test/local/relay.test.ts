@@ -12,6 +12,7 @@ import { createHotline, type Hotline } from '../../client/hotline.ts';
 import { loadAgencyProfile, loadHotlineProfile } from '../../client/profile.ts';
 import { agencyQueue, dispatchQueue, outcomesQueue } from '../../core/names.ts';
 import type { Routing } from '../../core/schema.ts';
+import { confirmKeys } from '../../local/confirm-keys.ts';
 import { forgetRelay } from '../../local/forget.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
 import { temporaryFolder } from '../support/command.ts';
@@ -180,6 +181,9 @@ describe('a relay on a folder', () => {
 
     const relay = await startRelay({ dataDir, sweepEverySeconds: 0 });
     expect(relay.url).not.toBe(String(line).trim());
+    // What is left of a partner that was in the registry once.
+    mkdirSync(join(profilesDir, 'gb-gone'));
+    await confirmKeys(profilesDir);
     expect(readFileSync(join(profilesDir, 'gb-lantern', 'signing-key.pem'), 'utf8')).toBe(key);
     const hotline = await openHotline(relay, 'gb-lantern');
     expect(await hotline.submit(accepted.id, { resend: true })).toEqual(accepted);

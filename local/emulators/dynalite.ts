@@ -75,7 +75,7 @@ async function open(path: string): Promise<Store> {
     await store.db.open();
     return store;
   } catch (error) {
-    if (!isLocked(error)) throw error;
+    if (!isLocked(error)) throw withCause(error);
     throw new Error('another relay is running on this data folder: stop it, or choose another folder', {
       cause: error,
     });
@@ -88,6 +88,12 @@ const isLocked = (error: unknown): boolean =>
   error.cause instanceof Error &&
   'code' in error.cause &&
   error.cause.code === 'LEVEL_LOCKED';
+
+/** LevelDB says only in the cause what is wrong, such as that the disk is full. */
+const withCause = (error: unknown): unknown =>
+  error instanceof Error && error.cause instanceof Error
+    ? new Error(`${error.message}: ${error.cause.message}`, { cause: error })
+    : error;
 
 /** Finishes tables that were being created, and makes every global index anew. */
 async function repair(store: Store): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
@@ -148,6 +148,12 @@ it('refuse a folder that is in use, and leave it alone', async () => {
   await first.dynamodb.send(new PutItemCommand({ TableName: TABLE, Item: row('a', '1') }));
   await expect(start()).rejects.toThrow('another relay is running on this data folder: stop it, or choose another');
   expect(await queryDue(first.dynamodb)).toEqual([['a', '1']]);
+});
+
+it('say what keeps their folder from being opened', async () => {
+  mkdirSync(join(dataDir, 'dynamodb', 'leveldb'), { recursive: true });
+  writeFileSync(join(dataDir, 'dynamodb', 'leveldb', 'CURRENT'), 'damaged');
+  await expect(start()).rejects.toThrow(/did not start: Database failed to open: .*CURRENT/);
 });
 
 it('report that they have died, and close all the same', async () => {

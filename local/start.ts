@@ -1,7 +1,8 @@
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { readNumber, readOptions } from './command-line.ts';
 import { confirmKeys } from './confirm-keys.ts';
 import { forgetRelay } from './forget.ts';
+import { greetingOf } from './greeting.ts';
 import { startRelay } from './relay.ts';
 
 const HELP = `Runs the relay on this machine, with the cloud it needs and invented partners, until it is stopped.
@@ -20,7 +21,7 @@ const values = readOptions(HELP, {
   data: { type: 'string', default: join('.local', 'relay') },
   fresh: { type: 'boolean', default: false },
 });
-const write = (line = ''): void => void process.stdout.write(`${line}\n`);
+const write = (line: string): void => void process.stdout.write(`${line}\n`);
 const port = readNumber('--port', values.port, { most: 65_535 });
 
 try {
@@ -35,7 +36,7 @@ try {
     },
   });
   await confirmKeys(relay.profilesDir);
-  greet(relay.url, relay.profilesDir);
+  process.stdout.write(greetingOf({ ...relay, dataDir: values.data }));
   let stopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -51,20 +52,4 @@ try {
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
-}
-
-function greet(url: string, profilesDir: string): void {
-  const below = relative('', profilesDir);
-  const profiles = below.startsWith('..') ? profilesDir : below;
-  write();
-  write(`The relay is up at ${url} and stays up; Ctrl-C stops it. Its log is ${join(values.data, 'relay.log')}.`);
-  write('In another terminal, in this folder, one after the other:');
-  write();
-  write(`  npx referral-relay hotline submit samples/immediate.json --profile ${join(profiles, 'gb-lantern')}`);
-  write(`  npx referral-relay agency poll --profile ${join(profiles, 'de-kinderwacht')}`);
-  write(`  npx referral-relay hotline outcomes --profile ${join(profiles, 'gb-lantern')}`);
-  write();
-  write(
-    'The first submits a sample as a hotline, the second opens it as the German agency, the third reads the answer.',
-  );
 }

@@ -107,7 +107,8 @@ async function readProfile(file: string): Promise<Profile> {
       const faults = error.faults.map(({ pointer, detail }) => `${pointer || 'the document'} ${detail}`);
       throw new ClientError('profile', `Correct ${file}: ${faults.join('; ')}.`);
     }
-    throw new ClientError('profile', `Correct ${file}: it is not strict JSON.`);
+    const why = error instanceof SyntaxError ? ` (${error.message})` : '';
+    throw new ClientError('profile', `Correct ${file}: it is not strict JSON${why}.`);
   }
 }
 

@@ -1,5 +1,7 @@
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const MARKED = 'not valid JSON: it begins with a byte order mark, so save it as UTF-8 without one';
+
 /**
  * A token of a JSON text that is already known to be valid: a string, a bracket or a comma. Numbers, literals, white
  * space and colons lie between the matches.
@@ -16,7 +18,7 @@ export function parseJson(input: Uint8Array | string): unknown {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new SyntaxError('not valid JSON');
+    throw new SyntaxError(text.startsWith('\uFEFF') ? MARKED : 'not valid JSON');
   }
   refuseDuplicateMembers(text);
   return value;

@@ -24,8 +24,8 @@ export interface Source {
 }
 
 /**
- * The documents that these arguments name: a file, a folder (its `*.json` files, by name, not those of folders in it), or
- * `-` for standard input. A file that is named twice is read once.
+ * The documents that these arguments name: a file, a folder (its `*.json` files in either case, by name, not those of
+ * folders in it), or `-` for standard input. A file that is named twice is read once.
  */
 export async function findSources(inputs: readonly string[], io: Pick<Io, 'stdin'>): Promise<Source[]> {
   const names = new Set<string>();
@@ -41,7 +41,7 @@ async function namesIn(input: string): Promise<string[]> {
   if (!(await stat(input)).isDirectory()) return [path.normalize(input)];
   const entries = await readdir(input, { withFileTypes: true });
   const files = entries
-    .filter((entry) => entry.name.endsWith('.json') && !entry.name.startsWith('.') && !entry.isDirectory())
+    .filter((entry) => /\.json$/i.test(entry.name) && !entry.name.startsWith('.') && !entry.isDirectory())
     .map(({ name }) => path.join(input, name))
     .sort();
   if (files.length === 0) throw usageError(`There is no *.json file in ${input}: name a folder with drafts in it.`);

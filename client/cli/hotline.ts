@@ -52,8 +52,9 @@ async function reviewOf<T>(
   try {
     return await review();
   } catch (error) {
-    const { code, faults } = session.explain(error);
+    const { code, faults, lines } = session.explain(error);
     if (code === 'malformed') return { faults: [...faults], warnings: [] };
+    if (code === 'file') return { faults: [{ pointer: '', detail: lines.join(' ') }], warnings: [] };
     throw error;
   }
 }

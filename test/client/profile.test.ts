@@ -65,6 +65,7 @@ describe('a profile', () => {
 
   it.each<[string, Given, string]>([
     ['no JSON', { profile: '{' }, 'it is not strict JSON'],
+    ['a byte order mark', { profile: '\uFEFF{}' }, 'save it as UTF-8 without'],
     ['a member twice', { profile: '{"kind":"hotline","kind":"agency"}' }, 'it is not strict JSON'],
     ['no kind', { profile: { ...hotline, kind: undefined } }, '/kind'],
     ['an id that is none', { profile: { ...hotline, id: 'GB' } }, '/id must be a partner id'],

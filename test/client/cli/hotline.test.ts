@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Io } from '../../../client/cli/io.ts';
 import type { OutcomeStatement } from '../../../core/contracts.ts';
@@ -105,6 +105,23 @@ describe('check', () => {
         faults: [{ pointer: '', detail: 'is not valid JSON' }],
         warnings: [],
       },
+    ]);
+  });
+});
+
+describe('check of a folder', () => {
+  it('goes on where a file cannot be read', async () => {
+    await symlink(folder.path('nowhere'), folder.path('drafts', 'a.json'));
+    await write('b.json', immediate);
+    const heard = await hotline(['check', folder.path('drafts'), '--offline', '--json']);
+    expect(heard.exit).toBe(6);
+    expect(records(heard)).toEqual([
+      {
+        input: folder.path('drafts', 'a.json'),
+        faults: [{ pointer: '', detail: expect.stringContaining('There is no such file') as string }],
+        warnings: [],
+      },
+      { input: folder.path('drafts', 'b.json'), faults: [], warnings: [] },
     ]);
   });
 });

@@ -146,6 +146,7 @@ describe('one draft', () => {
     ['has faults', withMember(routine, '/routing/suspect/0', 'XX'), '/routing/suspect/0: must be an assigned'],
     ['is not JSON', '{"secret": "Jonas"', 'the document: is not valid JSON'],
     ['names a member twice', '{"urgency": 1, "urgency": 2}', 'the document: is a member appears twice'],
+    ['begins with a byte order mark', '\uFEFF{}', 'save it as UTF-8 without'],
     ['is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'the document: is not valid UTF-8'],
     ['is far too long', ' '.repeat(4 * 1024 * 1024 + 1), 'the document: is longer than 4 MiB'],
     ['is too long once serialised', { ...routine, files: Array(500).fill(longFile()) }, 'Shorten the document'],
@@ -213,6 +214,13 @@ describe('a folder', () => {
     expect(heard.exit).toBe(0);
     expect(new Set(records(heard).map((record) => (record as { id: string }).id)).size).toBe(1);
     expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(1);
+  });
+
+  it('is submitted whole, also what Windows programs call .JSON', async () => {
+    await write('a.JSON', numbered(1));
+    await write('b.json', numbered(2));
+    const { exit, err } = await submit([folder.path('drafts')]);
+    expect({ exit, err }).toEqual({ exit: 0, err: '2 accepted.\n' });
   });
 
   it('with faulty files is submitted but for them', async () => {

@@ -31,7 +31,12 @@ export function processIo(): Io {
     ['SIGTERM', 15],
   ] as const) {
     // Not `once`: a library that cleans up at signals takes a listener that removes itself for none.
-    process.on(signal, () => (interrupt.signal.aborted ? process.exit(128 + number) : interrupt.abort()));
+    process.on(signal, () => {
+      if (interrupt.signal.aborted) process.exit(128 + number);
+      interrupt.abort();
+      // What is under way may wait for an answer, for a minute.
+      write(stderr, 'Ending what is under way; interrupt again to end at once.\n').catch(() => undefined);
+    });
   }
   return {
     out: (text) => write(stdout, text),

@@ -4,7 +4,7 @@ import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { loadSigningKey } from '../../../client/signing-key.ts';
 import { temporaryFolder } from '../../support/command.ts';
 
@@ -83,6 +83,20 @@ describe('a profile made by keygen', () => {
     const { exit, err } = await type(['hotline', 'outcomes'], { env: { REFERRAL_RELAY_PROFILE: home } });
     expect(exit).toBe(4);
     expect(err).toBe(`referral-relay: No relay is running at ${relay}: start it, or correct "relay".\n`);
+  });
+
+  it('says, when it is interrupted while nobody answers, how to end at once', async () => {
+    const silent = createServer().listen(Number(new URL(relay).port), '127.0.0.1');
+    onTestFinished(() => void silent.close());
+    const args = ['hotline', 'submit', 'samples/routine.json', '--profile', home];
+    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(silent, 'connection');
+    child.kill('SIGINT');
+    const [said] = (await once(child.stderr, 'data')) as [Buffer];
+    expect(String(said)).toContain('interrupt again to end at once');
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([130, null]);
   });
 
   it('is refused once others can read its key', async () => {

@@ -43,6 +43,18 @@ describe('npm run simulate', () => {
     expect(storyOf(again.written.out)).toBe(storyOf(first.written.out));
   });
 
+  it('ends with 130 where it was interrupted before all runs were made, and says how many there were', async () => {
+    const { io, written } = makeIo();
+    const interrupted = { ...io, signal: AbortSignal.abort() };
+    expect(await runSimulate(['--runs', '3', '--threads', '1'], interrupted)).toBe(130);
+    expect(written.out).toMatch(/^Interrupted after 0 of 3 runs/);
+    const json = makeIo();
+    expect(
+      await runSimulate(['--runs', '3', '--threads', '1', '--json'], { ...json.io, signal: AbortSignal.abort() }),
+    ).toBe(130);
+    expect(JSON.parse(json.written.out)).toMatchObject({ runs: 0, interrupted: true, failure: null });
+  });
+
   it.each([[['--runs', '0']], [['--seed', '-1']], [['--steps', 'many']], [['--plant', 'oak']], [['--unknown']]])(
     'refuses %j as usage',
     async (args) => {

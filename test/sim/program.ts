@@ -7,7 +7,7 @@ import { DEFAULT_STEPS } from './simulate.ts';
 
 /* The command `npm run simulate -- …`. */
 
-export const EXIT = { held: 0, broken: 1, usage: 2 } as const;
+export const EXIT = { held: 0, broken: 1, usage: 2, interrupted: 130 } as const;
 
 interface Options {
   runs: number;
@@ -44,7 +44,7 @@ export async function runSimulate(args: readonly string[], io: Io): Promise<numb
     .addHelpText(
       'after',
       '\nExamples:\n  $ npm run simulate -- --runs 10000 --seed 1\n  $ npm run simulate -- --runs 1000000 --seed 7   # for a night\n' +
-        '\nExit codes:\n  0  every invariant held in every run\n  1  one was broken\n  2  usage',
+        '\nExit codes:\n  0  every invariant held in every run\n  1  one was broken\n  2  usage\n  130  interrupted before all runs were made',
     )
     .exitOverride()
     .showHelpAfterError('Add --help to see what the command takes, with examples.')
@@ -82,20 +82,22 @@ async function simulateAll(options: Options, io: Io): Promise<number> {
   progress.clear();
   const taken = Math.round(seconds());
   const { done, failure } = verdict;
+  const interrupted = !failure && done < runs;
   if (json) {
     const replay = failure && replayOf(failure.seed, options);
-    await io.out(`${JSON.stringify({ runs: done, seed, steps, seconds: taken, failure: failure ?? null, replay })}\n`);
+    const result = { runs: done, seed, steps, seconds: taken, interrupted, failure: failure ?? null, replay };
+    await io.out(`${JSON.stringify(result)}\n`);
   } else {
     await io.out(describe(verdict, options, taken));
   }
-  return failure ? EXIT.broken : EXIT.held;
+  return failure ? EXIT.broken : interrupted ? EXIT.interrupted : EXIT.held;
 }
 
 function describe({ done, failure }: Verdict, options: Options, taken: number): string {
   const { runs, seed, steps } = options;
   if (!failure) {
-    const cut = done < runs ? ` (interrupted; ${runs} were asked for)` : '';
-    return `${done} runs of up to ${steps} steps from seed ${seed}: every invariant held${cut}. ${time(taken)}.\n`;
+    const made = done < runs ? `Interrupted after ${done} of ${runs}` : String(done);
+    return `${made} runs of up to ${steps} steps from seed ${seed}: every invariant held. ${time(taken)}.\n`;
   }
   return (
     `Run ${done} from seed ${seed} broke an invariant.\n\n${failure.message}\n\n` +

@@ -13,7 +13,7 @@ import type { Mark } from './picture.ts';
 import { measureThisProcess } from './process-figures.ts';
 import { createRelayChild } from './relay-child.ts';
 import { injectFaults } from './soak-faults.ts';
-import { compareBooks, isSound } from './verdict.ts';
+import { type Books, compareBooks, complaintsOf, isSound } from './verdict.ts';
 
 /*
  * Open-loop load: each referral has the moment at which it is meant to leave, whatever became of the others, and its
@@ -131,7 +131,7 @@ export async function runSoak(options: SoakLoad, folder: string, tell: (text: st
   const books = { hotlines, agencies };
   tell('warming up');
   for (let count = 0; count < WARM_UP; count += 1) await (await prepare())(Date.now());
-  while (!isSound(compareBooks(books))) await delay(200);
+  await untilSound(books, REST);
 
   const ahead = Array.from({ length: Math.ceil(rate * AHEAD_SECONDS) }, prepare);
   await Promise.all(ahead);
@@ -211,6 +211,20 @@ export async function runSoak(options: SoakLoad, folder: string, tell: (text: st
         await sampled;
       },
     };
+  }
+}
+
+/**
+ * @param patience in milliseconds
+ * @throws {Error} if the books do not agree by then, with what differs
+ */
+export async function untilSound(books: Books, patience: number): Promise<void> {
+  const until = Date.now() + patience;
+  while (!isSound(compareBooks(books))) {
+    if (Date.now() >= until) {
+      throw new Error(['The warm-up does not come to rest.', ...complaintsOf(compareBooks(books))].join('\n'));
+    }
+    await delay(200);
   }
 }
 

@@ -74,7 +74,7 @@ export function claimsOnCloud({ due }: CloudPlan, report: CloudReport): Claim[] 
   return [
     {
       claim: `a run takes no more than ${bound} rows, however many are due`,
-      holds: sweep.mostRowsOfARun <= bound,
+      holds: sweep.runs > 0 && sweep.mostRowsOfARun <= bound,
       found: `${sweep.mostRowsOfARun} of ${due}`,
     },
     {
@@ -89,7 +89,10 @@ export function claimsOnCloud({ due }: CloudPlan, report: CloudReport): Claim[] 
     },
     {
       claim: 'fair between partners: no immediate referral to another agency is kept back until the backlog is done',
-      holds: immediate.notDelivered === 0 && immediate.meanwhile.max < 1000 * report.seconds,
+      holds:
+        immediate.meanwhile.count > 0 &&
+        immediate.notDelivered === 0 &&
+        immediate.meanwhile.max < 1000 * report.seconds,
       found: `${immediate.meanwhile.count} of them: median ${immediate.meanwhile.p50} ms (${immediate.ratioOfMedians} times that before the backlog), longest ${immediate.meanwhile.max} ms of ${report.seconds} s`,
     },
     {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { claimsOnDoubles } from '../../bench/sweep/claims.ts';
+import { claimsOnCloud, claimsOnDoubles } from '../../bench/sweep/claims.ts';
+import type { CloudPlan, CloudReport } from '../../bench/sweep/cloud.ts';
 import { type DoublesPlan, measureOnDoubles } from '../../bench/sweep/doubles.ts';
 
 /* What `npm run bench:sweep` measures with a million rows, in small. */
@@ -40,5 +41,35 @@ describe('sweep, when an agency comes back after a month', () => {
     expect(claims.filter(({ holds }) => !holds).map(({ claim }) => claim)).toContainEqual(
       expect.stringContaining('fair between partners'),
     );
+  });
+});
+
+describe('sweep on the embedded cloud', () => {
+  const latency = { count: 1, p50: 1, p95: 1, max: 1 };
+  const report: CloudReport = {
+    generated: { rows: 100, seconds: 1 },
+    seconds: 10,
+    deliveredASecond: 10,
+    urgent: { due: 3, delivered: 3, afterSeconds: 1, othersBefore: 1 },
+    sweep: { runs: 2, mostRowsOfARun: 50, longestMs: 1 },
+    mostInDispatchQueues: 50,
+    duplicates: 0,
+    notDelivered: 0,
+    immediate: { before: latency, meanwhile: latency, ratioOfMedians: 1, notDelivered: 0 },
+    residentMb: 1,
+  };
+  const plan: CloudPlan = { due: 100, everySeconds: 1, concurrency: 5, probes: 1 };
+  const broken = (found: Partial<CloudReport>): string[] =>
+    claimsOnCloud(plan, { ...report, ...found }).flatMap(({ claim, holds }) => (holds ? [] : [claim]));
+
+  it('keeps what it promises only where that was measured', () => {
+    expect(broken({})).toEqual([]);
+    expect(broken({ sweep: { runs: 0, mostRowsOfARun: Math.max(), longestMs: 1 } })).toEqual([
+      expect.stringContaining('a run takes no more than'),
+    ]);
+    const meanwhile = { count: 0, p50: Number.NaN, p95: Number.NaN, max: 0 };
+    expect(broken({ immediate: { ...report.immediate, meanwhile } })).toEqual([
+      expect.stringContaining('fair between partners'),
+    ]);
   });
 });

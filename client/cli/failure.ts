@@ -43,6 +43,7 @@ const FILE_FAULTS: ReadonlyMap<string, string> = new Map([
   ['EEXIST', 'This exists already, and nothing is overwritten'],
   ['EROFS', 'This lies on a file system that cannot be written to'],
   ['ENOSPC', 'There is no space left on the disk'],
+  ['EDQUOT', 'There is no space left for you on the disk'],
 ]);
 
 /** @param profile the `--profile` that was given, which a command to run next must be given as well */
@@ -76,9 +77,10 @@ function explainSystem(error: Error & { code?: unknown }): Failure {
   if (code === 'EPIPE') return failure(EXIT.unexpected, 'output-closed', []);
   const text = FILE_FAULTS.get(code);
   const file = 'path' in error && typeof error.path === 'string' ? `: ${error.path}` : '';
-  return text === undefined
-    ? failure(EXIT.unexpected, 'unexpected', unexpected(code))
-    : failure(code === 'ENOSPC' ? EXIT.unexpected : EXIT.usage, 'file', [`${text}${file} (${code}).`]);
+  if (text === undefined) return failure(EXIT.unexpected, 'unexpected', unexpected(code));
+  const lines = [`${text}${file} (${code}).`];
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  return isFull ? failure(EXIT.unexpected, 'disk-full', lines) : failure(EXIT.usage, 'file', lines);
 }
 
 /** Messages of errors that nobody foresaw may quote what they choked on, so they are shown on request only. */

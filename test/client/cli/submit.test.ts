@@ -235,6 +235,18 @@ describe('a folder', () => {
     expect(err).toContain(isRoot ? '4 accepted, 1 failed.' : '3 accepted, 2 failed.');
   });
 
+  it.each([
+    ['ENOSPC', 'There is no space left on the disk'],
+    ['EDQUOT', 'There is no space left for you on the disk'],
+  ])('is left for another run once the disk is full (%s)', async (code, text) => {
+    const full = Object.assign(new Error('write'), { code });
+    const stdin: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(full) }) };
+    const { exit, err } = await submit(['-', await writeMany(3), '--parallel', '1'], { stdin });
+    expect({ exit, sent: sent() }).toEqual({ exit: 1, sent: 0 });
+    expect(err).toContain(`${text} (${code})`);
+    expect(err).toContain('1 failed, 3 not tried.\nRun the same command again to continue');
+  });
+
   it('that was interrupted is continued, and nothing is submitted twice', async () => {
     const drafts = await writeMany(12);
     const interrupt = new AbortController();

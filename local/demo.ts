@@ -22,6 +22,9 @@ const relay = await startRelay({
   log: (_source, line) => void log.push(line),
   announce: (line) => write(`   ${line} …`),
 });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => void relay.close().finally(() => process.exit(130)));
+}
 try {
   await confirmKeys(relay.profilesDir);
   await tellJourney(relay, narrator, log);

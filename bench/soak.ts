@@ -56,6 +56,7 @@ async function soak(mix: Mix): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'referral-relay-soak-'));
   progress.update('measuring what the emulators can do');
   const ceiling = ceilingSeconds > 0 ? await measureCeiling(folder, ceilingSeconds) : undefined;
+  if (ceiling?.rate === 0) refuse('Give --ceiling more seconds: not one referral was through in these.');
   const options = {
     rate: isShare ? (rate / 100) * (ceiling?.rate ?? 0) : rate,
     seconds,

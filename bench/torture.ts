@@ -92,7 +92,12 @@ for (let count = 1; count <= kills; count += 1) {
   if (count === kills || chance.fraction() >= 0.1) await up;
 }
 
-await Promise.all(crews.map((crew) => crew.finish()));
+const submittedBy = performance.now() + REST;
+const submitted = Promise.all(crews.map((crew) => crew.finish())).then(() => true);
+while (!(await Promise.race([submitted, delay(1_000, false)]))) {
+  progress.update(`submitting what was begun, ${describeSoFar()}`);
+  if (performance.now() > submittedBy) fail(new Error('What hotlines had begun to submit is not accepted.'));
+}
 const machine = connectMachine(dataDir);
 const restBy = performance.now() + REST;
 for (let owed = await machine.countOwed(); owed > 0; owed = await machine.countOwed()) {

@@ -35,7 +35,7 @@ const LOOK = 250;
 
 interface Line {
   input: string;
-  status: 'accepted' | 'failed';
+  status?: 'accepted' | 'failed';
   id?: string;
   before?: boolean;
 }
@@ -61,7 +61,8 @@ export async function runSubmit(options: CommandOptions): Promise<CommandRun> {
   createInterface({ input: child.stdout }).on('line', (text) => {
     const line = JSON.parse(text) as Line;
     if (line.status === 'failed') run.failed += 1;
-    else run.accepted.set(line.input, line.id ?? '');
+    // A command that fails as a whole says so in a line of another kind.
+    if (line.status === 'accepted') run.accepted.set(line.input, line.id ?? '');
     if (line.before) run.before += 1;
     tell?.(run.accepted.size);
     if (run.accepted.size === interrupt?.after) child.kill(interrupt.signal);

@@ -38,6 +38,8 @@ export interface CloudReport {
   urgent: { due: number; delivered: number; afterSeconds: number; othersBefore: number };
   sweep: { runs: number; mostRowsOfARun: number; longestMs: number };
   mostInDispatchQueues: number;
+  /** Whether everything had arrived that was on its way, so that all duplicates are counted. */
+  atRest: boolean;
   duplicates: number;
   notDelivered: number;
   /** Milliseconds from acceptance of another agency's immediate referrals to its queue. */
@@ -121,6 +123,8 @@ async function measure(plan: CloudPlan, { relay, swept, over, tell }: Parts): Pr
     urgent.othersBefore = count - urgent.delivered;
   });
 
+  const dispatchQueues = LANES.map((lane) => dispatchQueue(relay.stage, lane));
+  const awayQueues = LANES.map((lane) => agencyQueue(relay.stage, AWAY, lane));
   const done = new AbortController();
   const probing = probe.run(SECOND, done.signal);
   let [mostInDispatchQueues, longestMs, lastCount, lastProgress] = [0, 0, 0, performance.now()];
@@ -130,7 +134,7 @@ async function measure(plan: CloudPlan, { relay, swept, over, tell }: Parts): Pr
     longestMs = Math.max(longestMs, performance.now() - sweepBegan);
     const next = sweepBegan + plan.everySeconds * SECOND;
     do {
-      mostInDispatchQueues = Math.max(mostInDispatchQueues, await countDispatched(relay));
+      mostInDispatchQueues = Math.max(mostInDispatchQueues, await countMessages(relay, dispatchQueues));
       if (count > lastCount) [lastCount, lastProgress] = [count, performance.now()];
       tell(`${count} of ${plan.due} delivered after ${since(start)} s, ${swept.length} sweeps`);
       await delay(500);
@@ -140,6 +144,9 @@ async function measure(plan: CloudPlan, { relay, swept, over, tell }: Parts): Pr
   done.abort();
   await probing;
   await untilOr(60, () => probe.missing() === 0);
+  // First what deliver has in its hands, then what it has sent.
+  const isEmpty = (queues: string[]) => async () => (await countMessages(relay, queues)) === 0;
+  const atRest = (await untilOr(60, isEmpty(dispatchQueues))) && (await untilOr(60, isEmpty(awayQueues)));
   const meanwhile = probe.waits.filter(({ at }) => at >= start).map(({ wait }) => wait);
   const [p50Before, p50Meanwhile] = [quantile(before, 0.5), quantile(meanwhile, 0.5)];
   return {
@@ -149,6 +156,7 @@ async function measure(plan: CloudPlan, { relay, swept, over, tell }: Parts): Pr
     urgent,
     sweep: { runs: swept.length, mostRowsOfARun: Math.max(...swept), longestMs: Math.round(longestMs) },
     mostInDispatchQueues,
+    atRest,
     duplicates: delivered.reduce((sum, times) => sum + Math.max(0, times - 1), 0),
     notDelivered: plan.due - count,
     immediate: {
@@ -188,12 +196,13 @@ async function generate(relay: LocalRelay, due: number, at: number, tell: (line:
   client.destroy();
 }
 
-async function countDispatched(relay: LocalRelay): Promise<number> {
+/** Messages that wait there, or are in somebody's hands. */
+async function countMessages(relay: LocalRelay, queues: readonly string[]): Promise<number> {
   const counts = await Promise.all(
-    LANES.map(async (lane) => {
+    queues.map(async (queue) => {
       const { Attributes } = await relay.clients.sqs.send(
         new GetQueueAttributesCommand({
-          QueueUrl: relay.queueUrl(dispatchQueue(relay.stage, lane)),
+          QueueUrl: relay.queueUrl(queue),
           AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
         }),
       );

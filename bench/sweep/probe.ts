@@ -74,8 +74,12 @@ export function quantile(list: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
-/** Resolves when `isTrue` does, or after `seconds` all the same. */
-export async function untilOr(seconds: number, isTrue: () => boolean): Promise<void> {
+/** Resolves when `isTrue` does, or after `seconds` all the same. @returns whether it did */
+export async function untilOr(seconds: number, isTrue: () => boolean | Promise<boolean>): Promise<boolean> {
   const end = performance.now() + seconds * SECOND;
-  while (!isTrue() && performance.now() < end) await delay(100);
+  while (!(await isTrue())) {
+    if (performance.now() >= end) return false;
+    await delay(100);
+  }
+  return true;
 }

@@ -53,6 +53,7 @@ describe('sweep on the embedded cloud', () => {
     urgent: { due: 3, delivered: 3, afterSeconds: 1, othersBefore: 1 },
     sweep: { runs: 2, mostRowsOfARun: 50, longestMs: 1 },
     mostInDispatchQueues: 50,
+    atRest: true,
     duplicates: 0,
     notDelivered: 0,
     immediate: { before: latency, meanwhile: latency, ratioOfMedians: 1, notDelivered: 0 },
@@ -71,5 +72,6 @@ describe('sweep on the embedded cloud', () => {
     expect(broken({ immediate: { ...report.immediate, meanwhile } })).toEqual([
       expect.stringContaining('fair between partners'),
     ]);
+    expect(broken({ atRest: false })).toEqual([expect.stringContaining('none arrives twice')]);
   });
 });

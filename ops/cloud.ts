@@ -20,6 +20,8 @@ export interface Cloud extends Pick<Target, 'stage' | 'region' | 'registry' | 'l
   ledger: Ledger;
   suspensions: Suspensions;
   audit: AuditLog;
+  /** Keys of the rows that were met and not understood; see `not-understood.ts`. */
+  notUnderstood: Set<string>;
   sqs: SQSClient;
   /** Runs the deployed sweep once, to its end. @throws {CommandError} if it failed, or `sweep-busy` while one is running */
   sweep: () => Promise<SweepReport>;
@@ -31,17 +33,18 @@ const Report = z.object({ rows: z.number(), failures: z.number(), complete: z.bo
 /** Longer than sweep may run, in milliseconds. */
 const SWEEP_TIMEOUT = 90_000;
 
-/**
- * @param telemetry told of rows that this version of the code does not understand
- * @throws {CommandError} `refused` if the credentials are of another account than the stage's
- */
-export async function connect(target: Target, telemetry: Telemetry): Promise<Cloud> {
+/** @throws {CommandError} `refused` if the credentials are of another account than the stage's */
+export async function connect(target: Target): Promise<Cloud> {
   const { stage, region, registry, local } = target;
   const settings = (service: 'sqs' | 'dynamodb' | 'lambda') => ({
     region,
     ...(local && { endpoint: local.endpoints[service], credentials: local.credentials }),
   });
   const table = ledgerTable(stage);
+  const notUnderstood = new Set<string>();
+  const telemetry: Telemetry = {
+    record: (_event, { row } = {}) => void (row !== undefined && notUnderstood.add(String(row))),
+  };
   const client = createLedgerClient(settings('dynamodb'));
   const sqs = createQueueClient(settings('sqs'));
   const lambda = new LambdaClient({
@@ -74,6 +77,7 @@ export async function connect(target: Target, telemetry: Telemetry): Promise<Clo
     ledger: createLedger({ client, table, telemetry }),
     suspensions: createSuspensions({ client, table }),
     audit: createAuditLog({ client, table }),
+    notUnderstood,
     sqs,
     async sweep() {
       const { FunctionError, Payload } = await invokeSweep();

@@ -5,6 +5,7 @@ import type { Ledger } from '../core/ports.ts';
 import type { KmsKeyRecord } from '../core/registry.ts';
 import { END_OF_TIME, toTimestamp } from '../core/time.ts';
 import { mapSome } from './concurrency.ts';
+import { refuseIfNotUnderstood } from './not-understood.ts';
 import { done, type Ending, refusal, type Session } from './session.ts';
 import { toTable } from './table.ts';
 
@@ -26,6 +27,7 @@ export async function showKeys({ cloud, now, show }: Session, which?: string): P
   const [hotline, generation] = readWhich(which);
   const { hotlines } = cloud.registry;
   const needed = await countNeeded(cloud.ledger);
+  refuseIfNotUnderstood(cloud);
   // A hotline may be gone from the registry while referrals of its are still to be delivered.
   const known = new Set([...hotlines.keys(), ...[...needed.keys()].map((name) => name.split('/', 1)[0] ?? '')]);
   if (hotline !== undefined && !known.has(hotline)) {

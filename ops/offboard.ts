@@ -9,6 +9,7 @@ import { plannedSoFar } from '../core/use-cases/route.ts';
 import { findAgency } from './agencies.ts';
 import { mapSome } from './concurrency.ts';
 import type { Cloud } from './cloud.ts';
+import { refuseIfNotUnderstood, skipNotUnderstood } from './not-understood.ts';
 import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
 import { isOpen, readRoutes, URGENCIES } from './tally.ts';
 
@@ -31,6 +32,7 @@ export async function offboard(session: Session, id: string, options: { handOver
   }
 
   let open = await findOwed(cloud, id);
+  refuseIfNotUnderstood(cloud);
   if (open.length > 0 && !options.handOver) throw refusal('routes-open', describeOpen(id, open));
   const fallback = cloud.registry.fallback;
   if (open.length > 0 && !fallback) throw refusal('no-fallback', 'The registry names no fallback to hand over to.');
@@ -38,7 +40,9 @@ export async function offboard(session: Session, id: string, options: { handOver
   await cloud.suspensions.suspend(id, { at: toTimestamp(now()), by: cloud.operator, reason: 'offboarded' });
   const counts = { handedOver: 0, released: 0 };
   for (let round = 0; open.length > 0 && round < ROUNDS; round++) {
-    const results = await mapSome(open, (row) => handOver(relayOf(session), row, id, fallback ?? { id }));
+    const results = await mapSome(open, (row) =>
+      skipNotUnderstood(cloud, () => handOver(relayOf(session), row, id, fallback ?? { id })),
+    );
     counts.handedOver += results.filter((result) => result === 'handed-over').length;
     counts.released += results.filter((result) => result === 'released').length;
     open = await findOwed(cloud, id);
@@ -47,7 +51,7 @@ export async function offboard(session: Session, id: string, options: { handOver
   const result = `${counts.handedOver} handed over, ${counts.released} withdrawals released, ${open.length} open`;
   const text =
     open.length > 0
-      ? `${result}. Run it again: the ledger's index is behind, or something came in meanwhile.`
+      ? `${result}. Run it again: ${cloud.notUnderstood.size > 0 ? 'from the checkout of the version that wrote what is not understood.' : "the ledger's index is behind, or something came in meanwhile."}`
       : `${id} is off: ${counts.handedOver === 0 ? 'nothing was open' : `${counts.handedOver} referrals went to ${fallback?.id}`}. ` +
         `Its calls are refused. ${agency === 'gone' ? 'Put its file back, without countries: without its keys' : 'Keep its file in the registry: without its keys'} nobody can verify what it signed. Its stack can go once its queues are empty.`;
   await show({ offboarded: id, ...counts, open: open.length, ...(fallback && { to: fallback.id }) }, text);

@@ -7,6 +7,7 @@ import { hasten } from '../core/use-cases/hasten.ts';
 import { redeliver, type Redelivery, type RedeliveryOrder } from '../core/use-cases/redeliver.ts';
 import { readDispatch } from '../lambda/messages.ts';
 import { findAgency, findHold, type Hold } from './agencies.ts';
+import { skipNotUnderstood } from './not-understood.ts';
 import { drain } from './queues.ts';
 import { done, type Ending, relayOf, type Session } from './session.ts';
 
@@ -15,29 +16,25 @@ const DeadLetter = z.union([ReferralMessage, WithdrawnMessage]);
 /**
  * Sends anew what the dead letters of an agency, or of the relay's own dispatch, were about. The ledger is told first,
  * then the letter is deleted; it is never moved, for it may be out of date or wrapped for a key that is gone. A letter
- * that names nothing the ledger knows is left.
+ * that names nothing the ledger knows is left, as is one whose rows are not understood.
  */
 export async function redrive(session: Session, what: string): Promise<Ending> {
   const { cloud, show } = session;
   const { stage } = cloud;
   const counts = new Map<string, number>();
-  const settle = async (body: string, act: (body: string) => Promise<string | undefined>): Promise<boolean> => {
-    const outcome = await act(body);
-    counts.set(outcome ?? 'left', (counts.get(outcome ?? 'left') ?? 0) + 1);
-    return outcome !== undefined;
+  const settle = async (act: () => Promise<string>): Promise<boolean> => {
+    const outcome = (await skipNotUnderstood(cloud, act)) ?? 'not-understood';
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    return !STAYS.has(outcome);
   };
 
   if (what === 'dispatch') {
     for (const lane of LANES) {
-      await drain(cloud, dispatchQueue(stage, `dead-${lane}`), (body) =>
-        settle(body, (text) => redriveDispatch(session, text)),
-      );
+      await drain(cloud, dispatchQueue(stage, `dead-${lane}`), (body) => settle(() => redriveDispatch(session, body)));
     }
   } else {
     await findAgency(cloud, what);
-    await drain(cloud, agencyQueue(stage, what, 'dead'), (body) =>
-      settle(body, (text) => redriveLetter(session, what, text)),
-    );
+    await drain(cloud, agencyQueue(stage, what, 'dead'), (body) => settle(() => redriveLetter(session, what, body)));
   }
   const hold = what !== 'dispatch' && counts.has('owed') ? await findHold(cloud, what) : undefined;
 
@@ -45,25 +42,26 @@ export async function redrive(session: Session, what: string): Promise<Ending> {
   const text =
     counts.size === 0 ? 'no dead letters' : [...counts].map(([outcome, count]) => `${outcome}: ${count}`).join(', ');
   await show({ redrive: what, letters: record, ...(hold && { held: hold.held }) }, describe(counts, hold));
-  const left = counts.get('left') ?? 0;
-  return left > 0 ? { exit: EXIT.partial, result: text } : done(text);
+  return [...counts.keys()].some((outcome) => STAYS.has(outcome)) ? { exit: EXIT.partial, result: text } : done(text);
 }
 
-/** What became of a letter, or nothing if it is to stay. */
-async function redriveLetter(session: Session, agency: string, body: string): Promise<string | undefined> {
+/** What becomes of letters that are not deleted. */
+const STAYS: ReadonlySet<string> = new Set(['left', 'not-understood']);
+
+async function redriveLetter(session: Session, agency: string, body: string): Promise<string> {
   const letter = readLetter(body);
-  if (!letter) return undefined;
+  if (!letter) return 'left';
   const order: RedeliveryOrder =
     letter.kind === undefined ? { agency, what: 'referral', version: letter.version } : { agency, what: 'withdrawal' };
   const result = await redeliver(relayOf(session), { hotline: letter.hotline, id: letter.id }, order);
-  return result === 'not-found' ? undefined : result;
+  return result === 'not-found' ? 'left' : result;
 }
 
-async function redriveDispatch(session: Session, body: string): Promise<string | undefined> {
+async function redriveDispatch(session: Session, body: string): Promise<string> {
   const message = readDispatch(body);
-  if (!message) return undefined;
+  if (!message) return 'left';
   const { referral, outbox } = await session.cloud.ledger.read(message);
-  if (!referral && !outbox) return undefined;
+  if (!referral && !outbox) return 'left';
   const count = await hasten(relayOf(session), message);
   return count > 0 ? 'owed' : 'nothing-owed';
 }
@@ -76,7 +74,9 @@ function readLetter(body: string): z.output<typeof DeadLetter> | undefined {
   }
 }
 
-const MEANINGS: Readonly<Record<Exclude<Redelivery, 'not-found'> | 'nothing-owed' | 'left', string>> = {
+const MEANINGS: Readonly<
+  Record<Exclude<Redelivery, 'not-found'> | 'nothing-owed' | 'left' | 'not-understood', string>
+> = {
   owed: 'sent anew within a minute',
   opened: 'opened meanwhile: nothing to send',
   superseded: 'a later version has taken its place',
@@ -86,6 +86,7 @@ const MEANINGS: Readonly<Record<Exclude<Redelivery, 'not-found'> | 'nothing-owed
   'content-removed': 'the content is no longer kept: ask the hotline to submit it anew',
   'nothing-owed': 'nothing is owed any more',
   left: 'not understood or not known, and left in the queue: look at them by hand',
+  'not-understood': 'about a row of the ledger that is not understood, and left in the queue',
 };
 
 function describe(counts: ReadonlyMap<string, number>, hold: Hold | undefined): string {

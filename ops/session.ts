@@ -8,6 +8,7 @@ import { DAY, toTimestamp } from '../core/time.ts';
 import { type AuditEntry, beginEntry } from './audit.ts';
 import { type Cloud, connect } from './cloud.ts';
 import { explainFailure } from './failure.ts';
+import { describeNotUnderstood, notUnderstood, skipNotUnderstood } from './not-understood.ts';
 import { findTarget, type TargetOptions } from './target.ts';
 
 /* What every command of the operator does alike: find the relay, note who orders what, show results, explain failures. */
@@ -82,18 +83,20 @@ export async function runCommand(
       where: isLocal ? 'the relay on this machine' : `the stage "${target.stage}" in ${target.region}`,
       isLocal,
     };
-    cloud = await connect(target, {
-      record: (event, fields = {}) => void note(`ops: ${event}: ${JSON.stringify(fields)}`),
-    });
+    cloud = await connect(target);
+    const session: Session = { cloud, io, now, show, note };
     const entry = beginEntry(now(), cloud.operator, safeLine(what));
     await cloud.audit.write(entry);
     let ending: Ending;
     try {
-      ending = await body({ cloud, io, now, show, note });
+      const ended = await skipNotUnderstood(cloud, () => body(session));
+      if (!ended) throw notUnderstood();
+      ending = ended;
     } catch (error) {
       const failure = await fail(error);
       ending = { exit: failure.exit, result: failure.code };
     }
+    for (const line of describeNotUnderstood(cloud)) await note(`ops: ${line}`);
     const ended: AuditEntry = { ...entry, at: toTimestamp(now()), phase: 'ended', ...ending };
     await cloud.audit.write(ended);
     await show({ audit: ended }, describeEntry(ended));

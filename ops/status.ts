@@ -28,6 +28,8 @@ interface Status {
   inboxes: ({ hotline: string } & Backlog)[];
   outbox: Backlog;
   queues: QueueStatus[];
+  /** Rows of which nobody can say what they owe; they are in none of the numbers. */
+  notUnderstood: string[];
 }
 
 /** Where everything stands: what the ledger owes, and what lies in the queues. Changes nothing. */
@@ -82,6 +84,7 @@ async function readStatus({ cloud, now }: Session): Promise<Status> {
     outbox: await tallyOutbox(ledger),
     // The stack of one that is gone may be gone as well.
     queues: queues.filter(({ partner, isMissing }) => !(isMissing && gone.includes(partner ?? ''))),
+    notUnderstood: [...cloud.notUnderstood].toSorted(),
   };
 }
 

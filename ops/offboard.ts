@@ -11,7 +11,7 @@ import { mapSome } from './concurrency.ts';
 import type { Cloud } from './cloud.ts';
 import { refuseIfNotUnderstood, skipNotUnderstood } from './not-understood.ts';
 import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
-import { isOpen, readRoutes, URGENCIES } from './tally.ts';
+import { isOpen, isTold, readRoutes, URGENCIES } from './tally.ts';
 
 /**
  * Lets an agency go: it is suspended for good, once nothing is owed to it any more. What it has not opened goes to the
@@ -33,15 +33,15 @@ export async function offboard(session: Session, id: string, options: { handOver
 
   let open = await findOwed(cloud, id);
   refuseIfNotUnderstood(cloud);
-  if (open.length > 0 && !options.handOver) throw refusal('routes-open', describeOpen(id, open));
-  const fallback = cloud.registry.fallback;
-  if (open.length > 0 && !fallback) throw refusal('no-fallback', 'The registry names no fallback to hand over to.');
+  if (!open.every(isTold) && !options.handOver) throw refusal('routes-open', describeOpen(id, open));
+  const heir = options.handOver ? cloud.registry.fallback : undefined;
+  if (open.some(isOpen) && !heir) throw refusal('no-fallback', 'The registry names no fallback to hand over to.');
 
   await cloud.suspensions.suspend(id, { at: toTimestamp(now()), by: cloud.operator, reason: 'offboarded' });
   const counts = { handedOver: 0, released: 0 };
   for (let round = 0; open.length > 0 && round < ROUNDS; round++) {
     const results = await mapSome(open, (row) =>
-      skipNotUnderstood(cloud, () => handOver(relayOf(session), row, id, fallback ?? { id })),
+      skipNotUnderstood(cloud, () => handOver(relayOf(session), row, id, heir)),
     );
     counts.handedOver += results.filter((result) => result === 'handed-over').length;
     counts.released += results.filter((result) => result === 'released').length;
@@ -52,9 +52,9 @@ export async function offboard(session: Session, id: string, options: { handOver
   const text =
     open.length > 0
       ? `${result}. Run it again: ${cloud.notUnderstood.size > 0 ? 'from the checkout of the version that wrote what is not understood.' : "the ledger's index is behind, or something came in meanwhile."}`
-      : `${id} is off: ${counts.handedOver === 0 ? 'nothing was open' : `${counts.handedOver} referrals went to ${fallback?.id}`}. ` +
+      : `${id} is off: ${counts.handedOver === 0 ? 'nothing was open' : `${counts.handedOver} referrals went to ${heir?.id}`}. ` +
         `Its calls are refused. ${agency === 'gone' ? 'Put its file back, without countries: without its keys' : 'Keep its file in the registry: without its keys'} nobody can verify what it signed. Its stack can go once its queues are empty.`;
-  await show({ offboarded: id, ...counts, open: open.length, ...(fallback && { to: fallback.id }) }, text);
+  await show({ offboarded: id, ...counts, open: open.length, ...(heir && { to: heir.id }) }, text);
   return open.length > 0 ? { exit: EXIT.partial, result } : done(result);
 }
 
@@ -96,9 +96,13 @@ function describeOpen(id: string, rows: readonly RouteRow[]): string {
     count: open.filter((row) => row.urgency === urgency).length,
   }));
   const counts = byUrgency.filter(({ count }) => count > 0).map(({ urgency, count }) => `${count} ${urgency}`);
-  const news = rows.length - open.length;
+  const news = rows.filter((row) => !isOpen(row) && !isTold(row)).length;
+  const untold = news > 0 ? [`was not told of ${news} withdrawals`] : [];
+  if (open.length === 0) {
+    return `${id} ${untold.join()}.\nWait until it is, or add --hand-over: it is then not told any more.`;
+  }
   return [
-    `${id} has not opened ${open.length} referrals${counts.length > 0 ? ` (${counts.join(', ')})` : ''}${news > 0 ? ` and was not told of ${news} withdrawals` : ''}.`,
+    `${id} ${[`has not opened ${open.length} referrals (${counts.join(', ')})`, ...untold].join(' and ')}.`,
     'Have it open them, or add --hand-over: they then go to the fallback, and the hotlines hear of it.',
   ].join('\n');
 }

@@ -36,6 +36,9 @@ async function readLane<R extends LedgerRow>(
 export const isOpen = ({ status }: RouteRow): boolean =>
   status === 'pending' || status === 'delivered' || status === 'unreadable';
 
+/** Withdrawals whose news the agency has in its queue. It goes out again until custody ends, for nothing confirms it. */
+export const isTold = (row: RouteRow): boolean => !isOpen(row) && row.withdrawalSentAt !== null && row.failures === 0;
+
 export interface RouteTally {
   agency: string;
   urgency: Urgency;
@@ -44,7 +47,7 @@ export interface RouteTally {
   /** In its queue, not opened. */
   delivered: number;
   unreadable: number;
-  /** Withdrawals that the agency is still to be told. */
+  /** Withdrawals that the agency is still to be told, or that could not be repeated. */
   withdrawals: number;
   /** Since when the oldest of those that are not opened is owed. */
   oldest?: Timestamp;
@@ -62,7 +65,7 @@ export async function tallyRoutes(ledger: Ledger, agency: string, urgency: Urgen
     pending: count('pending'),
     delivered: count('delivered'),
     unreadable: count('unreadable'),
-    withdrawals: rows.filter((row) => !isOpen(row)).length,
+    withdrawals: rows.filter((row) => !isOpen(row) && !isTold(row)).length,
     ...(oldest !== undefined && { oldest }),
     isCut,
   };

@@ -17,17 +17,17 @@ export type HandOverResult = 'handed-over' | 'released' | 'nothing-owed';
  * Gives what one agency has not opened to another, which must be one that may open it whatever its countries: the
  * fallback (protocol section 5, step 5). The news for the hotline is written first and is what the new route follows
  * from, so that whoever looks after it next finishes what was begun. The old route ends only when the new one stands;
- * what the agency may still have in its queue it can still open, and may say so.
+ * what the agency may still have in its queue it can still open, and may say so. Without `to`, news is released all the same.
  */
 export async function handOver(
   relay: Parts,
   name: ReferralName,
   from: string,
-  to: { id: string },
+  to: { id: string } | undefined,
 ): Promise<HandOverResult> {
   const { ledger } = relay;
   const row = (await ledger.read(name)).routes.find(({ agency }) => agency === from);
-  if (!row || from === to.id) return 'nothing-owed';
+  if (!row) return 'nothing-owed';
   switch (owes(row)) {
     case undefined:
       return 'nothing-owed';
@@ -35,6 +35,7 @@ export async function handOver(
       await changeRoute(relay, row, released);
       return 'released';
     case 'referral': {
+      if (!to || from === to.id) return 'nothing-owed';
       const { version, roles, countries } = row;
       const content: HandOver = {
         type: 'event',

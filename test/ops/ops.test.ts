@@ -20,6 +20,7 @@ const HOTLINE = 'gb-lantern';
 const AGENCY = 'de-kinderwacht';
 const LEAVING = 'gb-crossbar';
 const GONE = 'fr-littoral';
+const TOLD = 'gb-crossbar-north';
 
 let relay: LocalRelay;
 let hotline: Hotline;
@@ -35,6 +36,7 @@ beforeAll(async () => {
     [AGENCY]: { countries: ['DE'] },
     [LEAVING]: { countries: ['GB'] },
     [GONE]: { countries: ['FR'] },
+    [TOLD]: { countries: ['IE'] },
     'us-beacon': {},
   });
   relay = await startRelay({ sweepEverySeconds: 0, registryDir, log: (_, line) => void log.push(line) });
@@ -96,6 +98,12 @@ const swept = (): number => log.filter((line) => line.includes('"event":"swept"'
 async function openAll(agency: string): Promise<void> {
   const { client } = await callAgency(relay, agency);
   await client.run(() => undefined, { drain: true, report: () => undefined });
+}
+
+/** Withdrawals that {@link TOLD} is still to be told, by what status says. */
+async function countWithdrawals(): Promise<unknown> {
+  const { routes } = (await run('status', '--json')).result as { routes: Record<string, unknown>[] };
+  return routes.find(({ agency, urgency }) => agency === TOLD && urgency === 'routine')?.['withdrawals'];
 }
 
 const rowOf = async (hotlineId: string, id: string, sk: string): Promise<Record<string, unknown>> => {
@@ -305,6 +313,29 @@ describe('offboard', () => {
     expect(events).toEqual(['handed-over']);
     expect((await run('status')).text).toContain(`SUSPENDED  ${LEAVING}`);
     expect((await run('offboard', LEAVING)).text).toContain('nothing was open');
+  });
+});
+
+describe('the news of a withdrawal', () => {
+  it('is owed until it lies in the queue, and keeps nobody from being let go from then on', async () => {
+    const id = await submit('IE');
+    await open(TOLD, id);
+    await run('suspend', TOLD);
+    await hotline.withdraw(id, 'error');
+    await until('the news is owed', async () => (await countWithdrawals()) === 1);
+    await writePartner(`${relay.dataDir}/registry`, TOLD, { countries: [] });
+    const refused = await run('offboard', TOLD);
+    expect([refused.exit, refused.text]).toEqual([
+      3,
+      expect.stringMatching(/was not told of 1 withdrawals\.\n.*--hand-over: it is then not told any more/),
+    ]);
+
+    await run('resume', TOLD);
+    await relay.sweepNow();
+    await until('the news is in the queue', async () => (await countWithdrawals()) === 0);
+    expect((await run('status')).text).not.toContain(`${TOLD} `);
+    const { exit, result } = await run('offboard', TOLD, '--json');
+    expect([exit, result]).toMatchObject([0, { offboarded: TOLD, handedOver: 0, released: 1, open: 0 }]);
   });
 });
 

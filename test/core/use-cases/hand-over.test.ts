@@ -107,7 +107,7 @@ describe('a hand-over', () => {
     const sealed = await accepted(world);
     await withdraw(world, sealed);
     expect(world.ledger.record(sealed.name).routes).toMatchObject([{ status: 'withdrawn', withdrawalSentAt: null }]);
-    expect(await handOver(world.relay(), sealed.name, 'de-police', CLEARING)).toBe('released');
+    expect(await handOver(world.relay(), sealed.name, 'de-police', undefined)).toBe('released');
     await world.pass(10);
     expect(world.ledger.record(sealed.name).routes).toHaveLength(1);
     expect(world.ledger.record(sealed.name).routes[0]).not.toHaveProperty('due');

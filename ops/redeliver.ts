@@ -9,8 +9,8 @@ const REFUSALS: Readonly<Record<Exclude<Redelivery, 'owed'>, (agency: string) =>
   opened: (agency) =>
     `${agency} has stated that it opened it. If it has lost it since, add --opened: it then comes as a new version.`,
   superseded: () => 'A later version has taken its place.',
-  undeliverable: () =>
-    'It is undeliverable: no key opens it, or another agency has taken it over. The hotline was told.',
+  undeliverable: () => 'It is undeliverable, for no key opens it. The hotline was told.',
+  'handed-over': () => 'Another agency has taken it over. The hotline was told.',
   withdrawn: () => 'The hotline has withdrawn it.',
   'not-withdrawn': () => 'The hotline has not withdrawn it.',
   'content-removed': () => 'Its content is no longer kept: ask the hotline to submit it anew.',

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { EXIT } from '../client/cli/exit.ts';
+import { CommandError, EXIT } from '../client/cli/exit.ts';
 import { ReferralMessage, WithdrawnMessage } from '../core/contracts.ts';
 import { parseJson } from '../core/json.ts';
 import { agencyQueue, dispatchQueue, LANES } from '../core/names.ts';
@@ -7,8 +7,10 @@ import { hasten } from '../core/use-cases/hasten.ts';
 import { redeliver, type Redelivery, type RedeliveryOrder } from '../core/use-cases/redeliver.ts';
 import { readDispatch } from '../lambda/messages.ts';
 import { findAgency, findHold, type Hold } from './agencies.ts';
+import type { Cloud } from './cloud.ts';
+import { mapSome } from './concurrency.ts';
 import { skipNotUnderstood } from './not-understood.ts';
-import { drain } from './queues.ts';
+import { drain, readDepth } from './queues.ts';
 import { done, type Ending, relayOf, type Session } from './session.ts';
 
 const DeadLetter = z.union([ReferralMessage, WithdrawnMessage]);
@@ -28,14 +30,17 @@ export async function redrive(session: Session, what: string): Promise<Ending> {
     return !STAYS.has(outcome);
   };
 
-  if (what === 'dispatch') {
-    for (const lane of LANES) {
-      await drain(cloud, dispatchQueue(stage, `dead-${lane}`), (body) => settle(() => redriveDispatch(session, body)));
-    }
-  } else {
-    await findAgency(cloud, what);
-    await drain(cloud, agencyQueue(stage, what, 'dead'), (body) => settle(() => redriveLetter(session, what, body)));
+  if (what !== 'dispatch') await findAgency(cloud, what);
+  const queues =
+    what === 'dispatch'
+      ? LANES.map((lane) => dispatchQueue(stage, `dead-${lane}`))
+      : [agencyQueue(stage, what, 'dead')];
+  for (const queue of queues) {
+    await drain(cloud, queue, (body) =>
+      settle(() => (what === 'dispatch' ? redriveDispatch(session, body) : redriveLetter(session, what, body))),
+    );
   }
+  if (counts.size === 0) await refuseIfHeld(cloud, queues);
   const hold = what !== 'dispatch' && counts.has('owed') ? await findHold(cloud, what) : undefined;
 
   const record = Object.fromEntries(counts);
@@ -43,6 +48,18 @@ export async function redrive(session: Session, what: string): Promise<Ending> {
     counts.size === 0 ? 'no dead letters' : [...counts].map(([outcome, count]) => `${outcome}: ${count}`).join(', ');
   await show({ redrive: what, letters: record, ...(hold && { held: hold.held }) }, describe(counts, hold));
   return [...counts.keys()].some((outcome) => STAYS.has(outcome)) ? { exit: EXIT.partial, result: text } : done(text);
+}
+
+/** Letters that somebody has received and not deleted are not to be had, and are there all the same. */
+async function refuseIfHeld(cloud: Cloud, queues: readonly string[]): Promise<void> {
+  const depths = await mapSome(queues, (queue) => readDepth(cloud, queue));
+  const held = depths.reduce((sum, depth) => sum + (depth ? depth.waiting + depth.inFlight : 0), 0);
+  if (held === 0) return;
+  throw new CommandError(
+    EXIT.unavailable,
+    'letters-held',
+    `${held} dead letters are held by somebody who looks at them, or by a redrive that was interrupted: try again in some minutes.`,
+  );
 }
 
 /** What becomes of letters that are not deleted. */
@@ -81,6 +98,7 @@ const MEANINGS: Readonly<
   opened: 'opened meanwhile: nothing to send',
   superseded: 'a later version has taken its place',
   undeliverable: 'no key opens it, as the hotline was told',
+  'handed-over': 'another agency has taken it over: nothing to send',
   withdrawn: 'withdrawn by the hotline',
   'not-withdrawn': 'the withdrawal is no longer known',
   'content-removed': 'the content is no longer kept: ask the hotline to submit it anew',

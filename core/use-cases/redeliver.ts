@@ -1,5 +1,5 @@
 import type { ReferralName } from '../ids.ts';
-import type { ReferralRecord, RouteRow } from '../ledger.ts';
+import { isHandOver, type ReferralRecord, type RouteRow } from '../ledger.ts';
 import { announcedAnew, redelivered } from '../ledger-rules.ts';
 import type { Relay } from '../ports.ts';
 import { keepContent } from './keep-content.ts';
@@ -19,7 +19,15 @@ export interface RedeliveryOrder {
 
 /** `owed`: sweep sends it off within a minute. All others say why there is nothing to send; nothing has changed then. */
 export type Redelivery =
-  'owed' | 'not-found' | 'opened' | 'superseded' | 'undeliverable' | 'withdrawn' | 'not-withdrawn' | 'content-removed';
+  | 'owed'
+  | 'not-found'
+  | 'opened'
+  | 'superseded'
+  | 'undeliverable'
+  | 'handed-over'
+  | 'withdrawn'
+  | 'not-withdrawn'
+  | 'content-removed';
 
 /**
  * Has a referral sent to one of its agencies anew, whatever became of what was sent before. It goes the way of everything
@@ -47,7 +55,12 @@ function findObstacle(
   const isWithdrawn = statements.some(({ content }) => content.type === 'withdraw');
   if (what === 'withdrawal') return isWithdrawn ? undefined : 'not-withdrawn';
   if (isWithdrawn) return 'withdrawn';
-  if (row.status === 'undeliverable') return row.status;
+  if (row.status === 'undeliverable') {
+    const isTakenOver = statements.some(
+      ({ content }) => isHandOver(content) && content.agency === row.agency && content.version === row.version,
+    );
+    return isTakenOver ? 'handed-over' : row.status;
+  }
   if (version < row.version) return 'superseded';
   if (row.status === 'opened' && !evenIfOpened) return row.status;
   return referral?.contentRemovedAt === undefined ? undefined : 'content-removed';

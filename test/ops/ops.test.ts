@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
-import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Hotline, loadAgencyProfile, RelayProblem } from '../../client/index.ts';
@@ -220,16 +220,29 @@ describe('redrive', () => {
       );
     const name = { v: 1, hotline: HOTLINE, id };
     await send({ ...name, attempt: { agency: AGENCY, version: 1, number: 1 } });
+    await send({ ...name, attempt: { agency: AGENCY, version: 1, number: 1 } });
     await send({ ...name, attempt: { agency: AGENCY, version: 1, number: 0 } });
     await send(name);
     const { exit, result } = await run('redrive', 'dispatch', '--json');
-    expect([exit, result['letters']]).toEqual([0, { owed: 1, 'nothing-owed': 2 }]);
+    expect([exit, result['letters']]).toEqual([0, { owed: 2, 'nothing-owed': 2 }]);
     await relay.sweepNow();
     await until('it was sent again', async () => {
       const { row } = (await rowOf(HOTLINE, id, `route#${AGENCY}`)) as { row: { attempts: number } };
       return row.attempts === 2;
     });
     await openAll(AGENCY);
+  });
+
+  it('does not take letters that somebody holds for none', async () => {
+    const QueueUrl = relay.queueUrl(agencyQueue(relay.stage, AGENCY, 'dead'));
+    const { sqs } = relay.clients;
+    await run('redrive', AGENCY);
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'not a message' }));
+    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }));
+    const { exit, text } = await run('redrive', AGENCY);
+    expect([exit, text]).toEqual([4, expect.stringContaining(`${Messages.length} dead letters are held`)]);
+    for (const { ReceiptHandle } of Messages) await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    expect((await run('redrive', AGENCY)).exit).toBe(0);
   });
 
   it('refuses a queue that nobody has', async () => {
@@ -286,6 +299,7 @@ describe('offboard', () => {
   it('refuses while anything is open, and hands it to the fallback if told to, which can open it', async () => {
     const id = await submit('GB', 'onward-refused');
     await untilStatus(id, LEAVING, 'delivered');
+    await letDie(LEAVING, 'urgent');
     await writePartner(`${relay.dataDir}/registry`, LEAVING, { countries: [] });
     const refused = await run('offboard', LEAVING);
     expect(refused).toMatchObject({ exit: 3 });
@@ -298,6 +312,12 @@ describe('offboard', () => {
       { offboarded: LEAVING, handedOver: 1, released: 0, open: 0, to: 'int-clearing' },
     ]);
     expect(audit).toMatchObject({ what: `offboard ${LEAVING} --hand-over`, exit: 0 });
+    const redriven = await run('redrive', LEAVING, '--json');
+    expect([redriven.exit, redriven.result['letters']]).toEqual([0, { 'handed-over': 1 }]);
+    expect(await run('redeliver', `${HOTLINE}/${id}`, LEAVING)).toMatchObject({
+      exit: 3,
+      text: expect.stringContaining('Another agency has taken it over') as string,
+    });
     await relay.sweepNow();
     await open('int-clearing', id);
     await relay.sweepNow();

@@ -1,8 +1,8 @@
-import type { Failure } from '../client/cli/failure.ts';
+import { DEBUG, type Failure, isInterrupt } from '../client/cli/failure.ts';
 import { CommandError, EXIT, type Exit } from '../client/cli/exit.ts';
 import type { Io } from '../client/cli/io.ts';
 import { safeJson, safeLine } from '../client/cli/safe-text.ts';
-import { toRecord } from '../client/cli/session.ts';
+import { toRecord, traceOf } from '../client/cli/session.ts';
 import type { Relay } from '../core/ports.ts';
 import { DAY, toTimestamp } from '../core/time.ts';
 import { type AuditEntry, beginEntry } from './audit.ts';
@@ -69,8 +69,9 @@ export async function runCommand(
   const note = (text: string): Promise<void> => io.err(`${text}\n`);
   let place = { where: 'the relay', isLocal: false };
   const fail = async (error: unknown): Promise<Failure> => {
-    const failure = explainFailure(error, place);
+    const failure = explainFailure(isInterrupt(error, io.signal) ? interrupted() : error, place);
     await note(`ops: ${failure.lines.join('\n  ')}`);
+    if (io.env[DEBUG] && !(error instanceof CommandError)) await note(traceOf(error));
     if (json) await io.out(`${safeJson({ error: toRecord(failure) })}\n`);
     return failure;
   };
@@ -107,6 +108,9 @@ export async function runCommand(
     cloud?.close();
   }
 }
+
+const interrupted = (): CommandError =>
+  new CommandError(EXIT.partial, 'interrupted', 'Interrupted. What was begun may be repeated: run it again.');
 
 export const describeEntry = ({ at, by, what, phase, exit, result }: AuditEntry): string =>
   `audit: ${at} ${safeLine(by)}: ${safeLine(what)}: ${phase === 'begun' ? 'begun' : `${safeLine(result ?? '')} (exit ${exit})`}`;

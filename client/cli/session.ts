@@ -106,7 +106,7 @@ async function tell(session: Session, failure: Failure, error: unknown): Promise
 }
 
 /** Where it happened, without the message, which may quote what it choked on. */
-function traceOf(error: unknown): string {
+export function traceOf(error: unknown): string {
   const lines: string[] = [];
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));

@@ -24,17 +24,20 @@ export interface Ran {
 }
 
 /** Runs `ops …args` on a relay; `aws` are the queues and the key of the test agency, where one is to open something. */
-export async function ops(relay: Pick<LocalRelay, 'dataDir'> & { aws?: Io['aws'] }, ...args: string[]): Promise<Ran> {
+export async function ops(
+  relay: Pick<LocalRelay, 'dataDir'> & { aws?: Io['aws'] } & Partial<Pick<Io, 'signal' | 'env'>>,
+  ...args: string[]
+): Promise<Ran> {
   const written = { out: '', err: '' };
   const io: Io = {
     out: async (text) => void (written.out += text),
     err: async (text) => void (written.err += text),
     stdin: (async function* () {})(),
     ask: undefined,
-    env: {},
+    env: relay.env ?? {},
     colour: false,
     watched: false,
-    signal: new AbortController().signal,
+    signal: relay.signal ?? new AbortController().signal,
     aws: relay.aws,
   };
   const exit = await runOps([...args, '--local', relay.dataDir], io);

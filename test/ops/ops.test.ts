@@ -435,6 +435,19 @@ describe('sweep', () => {
   });
 });
 
+describe('something unexpected', () => {
+  it('is said where it happened, if one asks for that as one is told to', async () => {
+    const strange = await startLambdaApi({ stage: relay.stage, invoke: () => Promise.resolve({ rows: 'no number' }) });
+    const dataDir = await besides({ lambda: strange.endpoint });
+    const { exit, text } = await ops({ dataDir }, 'sweep');
+    expect([exit, text]).toEqual([1, expect.stringContaining('again with REFERRAL_RELAY_DEBUG=1')]);
+    const asked = await ops({ dataDir, env: { REFERRAL_RELAY_DEBUG: '1' } }, 'sweep');
+    expect(asked.text).toMatch(/\n +at .*cloud\.ts/);
+    await strange.close();
+    await removeFolder(dataDir);
+  });
+});
+
 describe('verify', () => {
   it('brings a canary through the whole relay and back, as often as it is asked for', async () => {
     for (let count = 0; count < 2; count++) {
@@ -452,6 +465,21 @@ describe('verify', () => {
     await run('resume', 'zz-test-agency');
     await relay.sweepNow();
     expect((await runVerify()).exit).toBe(0);
+  });
+
+  it('ends with exit code 6 where it is interrupted, which is no fault to report', async () => {
+    await run('suspend', 'zz-test-agency');
+    const interrupt = new AbortController();
+    const aws = await awsOf(relay, 'zz-test-agency');
+    const receive: typeof aws.inbox.receive = (...args) => {
+      interrupt.abort();
+      return aws.inbox.receive(...args);
+    };
+    const io = { dataDir: relay.dataDir, aws: { ...aws, inbox: { ...aws.inbox, receive } }, signal: interrupt.signal };
+    const { exit, text } = await ops(io, 'verify');
+    expect([exit, text]).toEqual([6, expect.stringMatching(/verify: interrupted \(exit 6\)\n.*Interrupted/)]);
+    await run('resume', 'zz-test-agency');
+    await relay.sweepNow();
   });
 
   it('refuses an agency that takes real referrals', async () => {

@@ -1,5 +1,7 @@
 import { safeLine } from '../client/cli/safe-text.ts';
 import { agencyQueue, dispatchQueue, LANES, outcomesQueue } from '../core/names.ts';
+import type { Ledger } from '../core/ports.ts';
+import type { PartnerKind } from '../core/registry.ts';
 import type { Timestamp } from '../core/schema.ts';
 import { DAY, fromTimestamp, HOUR, MINUTE, toTimestamp } from '../core/time.ts';
 import { mapSome } from './concurrency.ts';
@@ -22,7 +24,7 @@ interface Status {
   region: string;
   at: Timestamp;
   suspended: ({ partner: string } & Suspension)[];
-  /** Agencies to which something is owed and which are not in the registry, so that nothing can be sent to them. */
+  /** Partners that are not in the registry, and to which something is owed, or of which something is not opened. */
   gone: string[];
   routes: RouteTally[];
   inboxes: ({ hotline: string } & Backlog)[];
@@ -43,15 +45,14 @@ export async function showStatus(session: Session, { all = false }: { all?: bool
 
 async function readStatus({ cloud, now }: Session): Promise<Status> {
   const { stage, region, registry, ledger, suspensions } = cloud;
-  const gone = (await ledger.remember('agency', [])).filter((agency) => !registry.agencies.has(agency)).toSorted();
-  const agencies = [...registry.agencies.keys()];
-  const hotlines = [...registry.hotlines.keys()];
+  const agencies = await listAll(ledger, 'agency', registry.agencies);
   const routes = await mapSome(
-    [...agencies, ...gone].flatMap((agency) => URGENCIES.map((urgency) => ({ agency, urgency }))),
+    agencies.flatMap((agency) => URGENCIES.map((urgency) => ({ agency, urgency }))),
     ({ agency, urgency }) => tallyRoutes(ledger, agency, urgency),
   );
+  const hotlines = await listAll(ledger, 'hotline', registry.hotlines);
   const inboxes = await mapSome(hotlines, async (hotline) => ({ hotline, ...(await tallyInbox(ledger, hotline)) }));
-  const suspended = await mapSome([...agencies, ...gone, ...hotlines], async (partner) => {
+  const suspended = await mapSome([...agencies, ...hotlines], async (partner) => {
     const suspension = await suspensions.find(partner);
     return suspension ? [{ partner, ...suspension }] : [];
   });
@@ -60,7 +61,7 @@ async function readStatus({ cloud, now }: Session): Promise<Status> {
       { queue: dispatchQueue(stage, lane), isDead: false },
       { queue: dispatchQueue(stage, `dead-${lane}`), isDead: true },
     ]),
-    ...[...agencies, ...gone].flatMap((partner) =>
+    ...agencies.flatMap((partner) =>
       (['urgent', 'routine', 'dead'] as const).map((queue) => ({
         queue: agencyQueue(stage, partner, queue),
         partner,
@@ -78,14 +79,27 @@ async function readStatus({ cloud, now }: Session): Promise<Status> {
     region,
     at: toTimestamp(now()),
     suspended: suspended.flat(),
-    gone: gone.filter((id) => routes.some((tally) => tally.agency === id && countOwed(tally) > 0)),
+    gone: listInvolved(routes, inboxes).filter((partner) => !registry.find(partner)),
     routes,
     inboxes,
     outbox: await tallyOutbox(ledger),
     // The stack of one that is gone may be gone as well.
-    queues: queues.filter(({ partner, isMissing }) => !(isMissing && gone.includes(partner ?? ''))),
+    queues: queues.filter(({ partner, isMissing }) => !(isMissing && partner !== undefined && !registry.find(partner))),
     notUnderstood: [...cloud.notUnderstood].toSorted(),
   };
+}
+
+/** Every partner of a kind that there is or ever was, those of the registry first. */
+async function listAll(ledger: Ledger, kind: PartnerKind, registered: ReadonlyMap<string, unknown>): Promise<string[]> {
+  return [...new Set([...registered.keys(), ...(await ledger.remember(kind, [])).toSorted()])];
+}
+
+/** To whom something is owed, and of whom something is not opened. */
+function listInvolved(routes: Status['routes'], inboxes: Status['inboxes']): string[] {
+  const agencies = routes.filter((tally) => countOwed(tally) > 0).map(({ agency }) => agency);
+  const senders = routes.flatMap(({ hotlines }) => hotlines);
+  const hotlines = inboxes.filter(({ count }) => count > 0).map(({ hotline }) => hotline);
+  return [...new Set([...agencies, ...senders, ...hotlines])].toSorted();
 }
 
 const countOpen = ({ pending, delivered, unreadable }: RouteTally): number => pending + delivered + unreadable;
@@ -107,7 +121,7 @@ function describe({ stage, region, at, ...status }: Status, now: number, all: bo
       ({ partner, at: since, by, reason }) =>
         `SUSPENDED  ${partner} since ${since} by ${safeLine(by)}${reason ? `: ${safeLine(reason)}` : ''}`,
     ),
-    ...status.gone.map((agency) => `GONE  ${agency} is not in the registry, and something is owed to it`),
+    ...status.gone.map((partner) => `GONE  ${partner} is not in the registry, and ${describeGone(status, partner)}`),
     section('Not opened, by the ledger', [
       ['agency', 'urgency', 'pending', 'delivered', 'unreadable', 'withdrawals', 'oldest'],
       ...routes.map(({ agency, urgency, pending, delivered, unreadable, withdrawals, oldest, isCut }) => [
@@ -133,6 +147,16 @@ function describe({ stage, region, at, ...status }: Status, now: number, all: bo
     `Being placed: ${number(status.outbox.count, status.outbox.isCut)}${status.outbox.oldest === undefined ? '' : `, the oldest for ${age(status.outbox.oldest)}`}`,
   ];
   return parts.join('\n\n');
+}
+
+function describeGone({ routes, inboxes }: Pick<Status, 'routes' | 'inboxes'>, partner: string): string {
+  if (routes.some(({ agency }) => agency === partner)) return 'something is owed to it';
+  const isUnopened = routes.some(({ hotlines }) => hotlines.includes(partner));
+  const items = inboxes.find(({ hotline }) => hotline === partner)?.count ?? 0;
+  return [
+    ...(isUnopened ? ['what it referred is not opened'] : []),
+    ...(items > 0 ? [`${items} answers to it are not acknowledged`] : []),
+  ].join('; ');
 }
 
 const section = (title: string, rows: string[][]): string =>

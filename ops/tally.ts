@@ -51,6 +51,8 @@ export interface RouteTally {
   withdrawals: number;
   /** Since when the oldest of those that are not opened is owed. */
   oldest?: Timestamp;
+  /** Who referred those that are not opened. */
+  hotlines: string[];
   /** All numbers are then the least there can be. */
   isCut: boolean;
 }
@@ -58,7 +60,8 @@ export interface RouteTally {
 export async function tallyRoutes(ledger: Ledger, agency: string, urgency: Urgency): Promise<RouteTally> {
   const { rows, isCut } = await readRoutes(ledger, agency, urgency);
   const count = (status: RouteRow['status']): number => rows.filter((row) => row.status === status).length;
-  const oldest = earliest(rows.filter(isOpen).map((row) => row.owedSince ?? row.deliveredAt));
+  const open = rows.filter(isOpen);
+  const oldest = earliest(open.map((row) => row.owedSince ?? row.deliveredAt));
   return {
     agency,
     urgency,
@@ -67,6 +70,7 @@ export async function tallyRoutes(ledger: Ledger, agency: string, urgency: Urgen
     unreadable: count('unreadable'),
     withdrawals: rows.filter((row) => !isOpen(row) && !isTold(row)).length,
     ...(oldest !== undefined && { oldest }),
+    hotlines: [...new Set(open.map(({ hotline }) => hotline))].toSorted(),
     isCut,
   };
 }

@@ -416,6 +416,41 @@ describe('keys', () => {
   });
 });
 
+describe('a hotline that is gone from the registry', () => {
+  it('is shown as long as answers are owed to it, or agencies are still to open what it referred', async () => {
+    await writePartner(`${relay.dataDir}/registry`, 'us-beacon', {});
+    await relay.sweepNow();
+    const beacon = await callHotline(relay, 'us-beacon');
+    const seen = async (): Promise<unknown> => (await run('status', '--json')).result['gone'];
+    for await (const _ of beacon.outcomes({ drain: true }));
+    const { id } = await beacon.submit(draft('routine', { routing: { suspect: ['DE'], victim: [] } }));
+    await until('it is delivered', async () => (await beacon.status(id)).routes[0]?.status === 'delivered');
+    expect(await seen()).toEqual([]);
+    await rm(`${relay.dataDir}/registry/us-beacon.json`);
+    expect(await seen()).toEqual(['us-beacon']);
+    expect((await run('status')).text).toMatch(/GONE {2}us-beacon is not in the registry, and .* not opened/);
+
+    await openAll(AGENCY);
+    const { result, text } = await ops({ dataDir: relay.dataDir }, 'status', '--json');
+    expect(result['gone']).toEqual(['us-beacon']);
+    expect(result['inboxes']).toContainEqual(expect.objectContaining({ hotline: 'us-beacon', count: 1 }));
+    expect(text).toContain('us-beacon-outcomes');
+    expect((await run('status')).text).toMatch(/GONE {2}us-beacon is not in the registry, and .* not acknowledged/);
+
+    for await (const _ of beacon.outcomes({ drain: true }));
+    expect(await seen()).toEqual([]);
+  });
+
+  it('is shown as suspended if it is, and may be let in again', async () => {
+    await writePartner(`${relay.dataDir}/registry`, 'us-beacon', {});
+    await run('suspend', 'us-beacon', '--reason', 'left');
+    await rm(`${relay.dataDir}/registry/us-beacon.json`);
+    expect((await run('status')).text).toMatch(/SUSPENDED {2}us-beacon since .*: left\n/);
+    expect((await run('resume', 'us-beacon')).exit).toBe(0);
+    expect((await run('status')).text).not.toContain('us-beacon');
+  });
+});
+
 describe('sweep', () => {
   it('runs the deployed function once and says what it did', async () => {
     const { exit, result } = await run('sweep', '--json');

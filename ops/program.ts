@@ -65,7 +65,7 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
       'Numbers and ages come from the ledger, which is the truth; queues are only transport. Partners with nothing to show are left out.',
     examples: [
       ['status --stage prod', 'what there is'],
-      ['status --stage prod --json', 'everything, as one line of JSON'],
+      ['status --stage prod --json', 'everything, as JSON: one line of it, and one for the audit'],
     ],
   })
     .option('--all', 'show partners with nothing to show as well')
@@ -125,7 +125,9 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
   declare(program, {
     name: 'resume <partner>',
     summary: 'let a suspended partner in again; what waited for it leaves within a minute',
-    examples: [['resume gb-nca --stage prod', 'after a suspension']],
+    details:
+      'Also of an agency that is not suspended, deliveries that failed leave within a minute: they do not wait for their next attempt.',
+    examples: [['resume gb-nca --stage prod', 'after a suspension, or once what kept deliveries from it is mended']],
   }).action((partner: string, options: CommonOptions) =>
     run(options, `resume ${partner}`, async (session) => (await import('./suspend.ts')).resume(session, partner)),
   );
@@ -226,7 +228,13 @@ function declare(program: Command, { name, summary, details, examples }: Declara
 }
 
 const formatExamples = (examples: Declaration['examples']): string =>
-  `\nExamples:\n${examples.map(([command, comment]) => `  # ${comment}\n  $ npm run ops -- ${command}`).join('\n')}`;
+  `\nExamples:\n${examples
+    .map(([command, comment]) => {
+      // Without it, npm itself prints lines that are no JSON.
+      const silent = command.endsWith(' --json') ? ' -s' : '';
+      return `  # ${comment}\n  $ npm run${silent} ops -- ${command}`;
+    })
+    .join('\n')}`;
 
 function shortText(value: string): string {
   if (value.length <= 200) return value;

@@ -100,7 +100,7 @@ export async function runCommand(
     for (const line of describeNotUnderstood(cloud)) await note(`ops: ${line}`);
     const ended: AuditEntry = { ...entry, at: toTimestamp(now()), phase: 'ended', ...ending };
     await cloud.audit.write(ended);
-    await show({ audit: ended }, describeEntry(ended));
+    await show({ audit: ended, stage: target.stage, region: target.region }, `${describeEntry(ended)}, ${place.where}`);
     return ending.exit;
   } catch (error) {
     return (await fail(error)).exit;

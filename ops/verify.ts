@@ -27,7 +27,7 @@ export interface VerifyOptions {
 
 /** Sends a canary, opens and answers it as the test agency, and waits until the test hotline has heard of both. */
 export async function verify(session: Session, options: VerifyOptions): Promise<Ending> {
-  const { now, show } = session;
+  const { cloud, now, show } = session;
   const profiles = await loadProfiles(session, options);
   const started = now();
   const deadline = started + options.timeout * SECOND;
@@ -38,6 +38,12 @@ export async function verify(session: Session, options: VerifyOptions): Promise<
   const { id, routes } = await hotline.submit(makeCanary(started));
   reached('accepted');
   const name = { hotline: profiles.hotline.id, id };
+  if (!(await cloud.ledger.read(name)).referral) {
+    throw refusal(
+      'other-relay',
+      `The canary ${id} was accepted by another relay: the profile of ${name.hotline} is not of this one.`,
+    );
+  }
   const to = profiles.agency.id;
   if (!routes.some(({ agency }) => agency === to)) {
     throw refusal('not-routed', `The canary ${id} was accepted, and not routed to ${to}: is ${to} deployed for ZZ?`);

@@ -512,9 +512,25 @@ describe('verify', () => {
     };
     const io = { dataDir: relay.dataDir, aws: { ...aws, inbox: { ...aws.inbox, receive } }, signal: interrupt.signal };
     const { exit, text } = await ops(io, 'verify');
-    expect([exit, text]).toEqual([6, expect.stringMatching(/verify: interrupted \(exit 6\)\n.*Interrupted/)]);
+    expect([exit, text]).toEqual([6, expect.stringMatching(/verify: interrupted \(exit 6\).*\n.*Interrupted/)]);
     await run('resume', 'zz-test-agency');
     await relay.sweepNow();
+  });
+
+  it('refuses what another relay than the one that is meant has taken', async () => {
+    const other = await startRelay({ sweepEverySeconds: 0, registryDir, log: () => undefined });
+    await confirmKeys(other.profilesDir);
+    const profiles = (['hotline', 'agency'] as const).flatMap((role) => [
+      `--${role}`,
+      `${other.profilesDir}/zz-test-${role}`,
+    ]);
+    const { exit, text } = await ops(
+      { dataDir: relay.dataDir, aws: await awsOf(other, 'zz-test-agency') },
+      'verify',
+      ...profiles,
+    );
+    expect([exit, text]).toEqual([3, expect.stringContaining('by another relay')]);
+    await other.close();
   });
 
   it('refuses an agency that takes real referrals', async () => {
@@ -526,7 +542,9 @@ describe('verify', () => {
 describe('the audit', () => {
   it('notes who ordered what and when, also what was refused, and is never changed', async () => {
     const before = await run('redrive', 'gb-typo');
-    expect(before.text).toMatch(/audit: \S+ local user \S+: redrive gb-typo: unknown-agency \(exit 3\)/);
+    expect(before.text).toMatch(
+      /audit: \S+ local user \S+: redrive gb-typo: unknown-agency \(exit 3\), the relay on this machine\n/,
+    );
     const { exit, text } = await run('audit');
     expect(exit).toBe(0);
     expect(text).toMatch(/redrive gb-typo: begun\n.*redrive gb-typo: unknown-agency \(exit 3\)\n/);
@@ -571,6 +589,10 @@ describe('a command that is not understood', () => {
     ['a reason that is too long', ['suspend', AGENCY, '--reason', 'x'.repeat(201)]],
   ])('ends with exit code 2: %s', async (_title, args) => {
     expect((await run(...args)).exit).toBe(2);
+  });
+
+  it('has help that shows how a program reads the answer', async () => {
+    expect((await run('status', '--help')).text).toContain('$ npm run -s ops -- status --stage prod --json');
   });
 
   it('says what to do where there is no relay', async () => {

@@ -24,11 +24,7 @@ export async function offboard(session: Session, id: string, options: { handOver
   if (agency !== 'gone') refuseIfInUse(agency);
   const placing = await findPlacing(cloud, id);
   if (placing.length > 0) {
-    throw new CommandError(
-      EXIT.unavailable,
-      'being-placed',
-      `${placing.length} referrals are on their way to ${id}: try again in a few minutes.`,
-    );
+    throw beingPlaced(`${placing.length} referrals are on their way to ${id}: try again in a few minutes.`);
   }
 
   let open = await findOwed(cloud, id);
@@ -76,9 +72,19 @@ async function findOwed({ ledger }: Cloud, agency: string): Promise<RouteRow[]> 
   return lanes.flatMap(({ rows }) => rows);
 }
 
-/** Referrals that are to get a route to the agency and have none yet. */
+/** Rows of one lane of outboxes that are looked through. */
+const LOOKED_THROUGH = 10_000;
+
+const beingPlaced = (message: string): CommandError => new CommandError(EXIT.unavailable, 'being-placed', message);
+
+/** Referrals that are to get a route to the agency and have none yet. @throws {CommandError} if there is too much to tell */
 async function findPlacing({ ledger }: Cloud, agency: string): Promise<ReferralName[]> {
-  const lanes = await mapSome(SHARDS, (shard) => ledger.due(`outbox#${shard}`, END_OF_TIME, 10_000));
+  const lanes = await mapSome(SHARDS, (shard) => ledger.due(`outbox#${shard}`, END_OF_TIME, LOOKED_THROUGH));
+  if (lanes.some(({ length }) => length === LOOKED_THROUGH)) {
+    throw beingPlaced(
+      'Too many referrals are on their way to tell for whom they are: try again when "status" shows fewer.',
+    );
+  }
   const found = await mapSome(lanes.flat(), async (row) => {
     const record = await ledger.read(row);
     const isPlanned = plannedSoFar(record)

@@ -1,7 +1,10 @@
+import type { RouteRow } from '../core/ledger.ts';
 import { hastened } from '../core/ledger-rules.ts';
 import { toTimestamp } from '../core/time.ts';
+import { changeRoute } from '../core/use-cases/place.ts';
 import { mapSome } from './concurrency.ts';
-import { done, type Ending, refusal, type Session } from './session.ts';
+import { skipNotUnderstood } from './not-understood.ts';
+import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
 import { readRoutes, URGENCIES } from './tally.ts';
 
 /**
@@ -25,7 +28,8 @@ export async function suspend({ cloud, now, show }: Session, partner: string, re
 }
 
 /** Lets a partner in again. What waited for an agency is owed at once. */
-export async function resume({ cloud, now, show }: Session, partner: string): Promise<Ending> {
+export async function resume(session: Session, partner: string): Promise<Ending> {
+  const { cloud, show } = session;
   const { ledger, suspensions, registry } = cloud;
   const wasSuspended = await suspensions.resume(partner);
   if (!wasSuspended && !registry.find(partner)) {
@@ -33,8 +37,10 @@ export async function resume({ cloud, now, show }: Session, partner: string): Pr
   }
   const waiting = await mapSome(URGENCIES, (urgency) => readRoutes(ledger, partner, urgency));
   const delayed = waiting.flatMap(({ rows }) => rows.filter(({ failures }) => failures > 0));
-  const written = await mapSome(delayed, (row) => ledger.replace(hastened(row, now())));
-  const count = written.filter((row) => row !== undefined).length;
+  const written = await mapSome(delayed, (row) =>
+    skipNotUnderstood(cloud, () => changeRoute(relayOf(session), row, hastenedIfFailed)),
+  );
+  const count = written.filter((row) => row && row.failures > 0).length;
   const state = wasSuspended ? 'is no longer suspended' : 'was not suspended';
   await show(
     { resumed: partner, wasSuspended, owedAtOnce: count },
@@ -42,3 +48,6 @@ export async function resume({ cloud, now, show }: Session, partner: string): Pr
   );
   return done(`${state}, ${count} deliveries owed at once`);
 }
+
+/** What was sent meanwhile is not sent again. */
+const hastenedIfFailed = (row: RouteRow, now: number): RouteRow => (row.failures > 0 ? hastened(row, now) : row);

@@ -1,0 +1,39 @@
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Session } from '../../ops/session.ts';
+import { STAGE, type World } from '../support/world.ts';
+
+/** A command of the operator at work on the doubles. */
+export function sessionIn(world: World, registry = world.registry): Session {
+  return {
+    cloud: {
+      stage: STAGE,
+      region: 'eu-west-1',
+      registry,
+      operator: 'a test',
+      ledger: world.relay().ledger,
+      suspensions: {
+        suspend: async (partner) => Boolean(world.ledger.suspended.add(partner)),
+        resume: async (partner) => world.ledger.suspended.delete(partner),
+        find: () => Promise.resolve(undefined),
+      },
+      audit: { write: () => Promise.resolve(), read: () => Promise.resolve([]) },
+      notUnderstood: new Set(),
+      sqs: new SQSClient({ region: 'eu-west-1' }),
+      sweep: () => Promise.reject(new Error('not in this test')),
+      close: () => undefined,
+    },
+    io: {
+      out: () => Promise.resolve(),
+      err: () => Promise.resolve(),
+      stdin: (async function* () {})(),
+      ask: undefined,
+      env: {},
+      colour: false,
+      watched: false,
+      signal: new AbortController().signal,
+    },
+    now: () => world.clock.now(),
+    show: () => Promise.resolve(),
+    note: () => Promise.resolve(),
+  };
+}

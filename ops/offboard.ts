@@ -49,7 +49,7 @@ export async function offboard(session: Session, id: string, options: { handOver
     open.length > 0
       ? `${result}. Run it again: ${cloud.notUnderstood.size > 0 ? 'from the checkout of the version that wrote what is not understood.' : "the ledger's index is behind, or something came in meanwhile."}`
       : `${id} is off: ${counts.handedOver === 0 ? 'nothing was open' : `${counts.handedOver} referrals went to ${heir?.id}`}. ` +
-        `Its calls are refused. ${agency === 'gone' ? 'Put its file back, without countries: without its keys' : 'Keep its file in the registry: without its keys'} nobody can verify what it signed. Its stack can go once its queues are empty.`;
+        `Its calls are refused. ${agency === 'gone' ? 'Put its file back, without countries: without its keys' : 'Keep its file in the registry: without its keys'} nobody can verify what it signed, and its stack stays with it.`;
   await show({ offboarded: id, ...counts, open: open.length, ...(heir && { to: heir.id }) }, text);
   return open.length > 0 ? { exit: EXIT.partial, result } : done(result);
 }

@@ -40,10 +40,13 @@ export type JournalEntry = z.infer<typeof Entry>;
  * promise that resolves says that the entry survives a crash from then on.
  */
 export interface Journal {
-  /** Writes an entry, over the one of the same id. Found by `findDraft` from then on, instead of any earlier one. */
+  /** Writes an entry, over the one of the same id. It is first written in state `sealed`. */
   write(entry: JournalEntry): Promise<void>;
   read(id: string): Promise<JournalEntry | undefined>;
-  /** The last entry written for a draft with this hash. */
+  /**
+   * Of the entries for a draft with this hash, the one that came last into being. What becomes of an earlier one does not
+   * put it first again: if that is refused, the draft would be sealed once more.
+   */
   findDraft(draft: string): Promise<JournalEntry | undefined>;
   /** Ids of the entries in state `sealed`, oldest first: what is still owed to the relay. */
   unfinished(): Promise<string[]>;
@@ -70,9 +73,11 @@ export function createJournalFolder(folder: string): Journal {
 
     async write(entry) {
       await Promise.all(['unfinished', 'finished', 'drafts'].map((part) => makePrivateFolder(path.join(folder, part))));
-      // First, so that a crash in between leaves a pointer to nothing and not an entry that its draft does not find.
-      await writeDurably(pointerOf(entry.draft), { id: entry.id } satisfies z.infer<typeof Pointer>);
-      if (entry.state === 'sealed') return writeDurably(fileOf('unfinished', entry.id), entry);
+      if (entry.state === 'sealed') {
+        // First, so that a crash in between leaves a pointer to nothing and not an entry that its draft does not find.
+        await writeDurably(pointerOf(entry.draft), { id: entry.id } satisfies z.infer<typeof Pointer>);
+        return writeDurably(fileOf('unfinished', entry.id), entry);
+      }
       await writeDurably(fileOf('finished', entry.id), entry);
       await rm(fileOf('unfinished', entry.id), { force: true });
     },
@@ -115,7 +120,7 @@ export function createJournalMemory(): Journal {
     read,
     write(entry) {
       entries.set(entry.id, structuredClone(entry));
-      drafts.set(entry.draft, entry.id);
+      if (entry.state === 'sealed') drafts.set(entry.draft, entry.id);
       return Promise.resolve();
     },
     findDraft: (draft) => read(drafts.get(draft)),

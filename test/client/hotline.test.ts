@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createHotline, type Hotline, type HotlineOptions } from '../../client/hotline.ts';
 import type { Journal } from '../../client/journal.ts';
+import { runtimeOf } from '../../client/runtime.ts';
 import { createTrustMemory } from '../../client/trust.ts';
 import { signStatement } from '../../core/statements.ts';
 import { answerReferral } from '../../core/use-cases/answer.ts';
@@ -237,6 +238,26 @@ describe('submit', () => {
       expect(await hotline.unfinished()).toEqual([]);
       await hotline.submit(sampleDraft('hash-only'));
       expect(submissions()).toHaveLength(3);
+    });
+
+    it('makes one referral of a draft that is submitted twice at the same time, whichever is refused last', async () => {
+      await hotline.seal(sampleDraft('routine'));
+      const runtime = runtimeOf(options.runtime);
+      const firstIsDone = Promise.withResolvers<void>();
+      let asked = 0;
+      const fetch: typeof runtime.fetch = async (url, init) => {
+        const isSecond = (asked += 1) === 2;
+        const response = await runtime.fetch(url, init);
+        if (isSecond) await firstIsDone.promise;
+        return response;
+      };
+      const impatient = createHotline({ ...options, runtime: { ...runtime, fetch } });
+      const first = impatient.submit(sampleDraft('routine'));
+      const second = impatient.submit(sampleDraft('routine'));
+      const { id } = await first;
+      firstIsDone.resolve();
+      expect(await second).toMatchObject({ id });
+      expect(await hotline.submit(sampleDraft('routine'))).toMatchObject({ id });
     });
 
     it('refuses what has an id of its own, and seals the next one for the next key', async () => {

@@ -75,6 +75,15 @@ describe.each([
     expect(await journal.findDraft(draft)).toMatchObject({ id: idOf(2) });
   });
 
+  it('finds that one also after something has become of an earlier one', async () => {
+    const journal = create();
+    const draft = hashText('draft 1');
+    await journal.write(entryOf(1));
+    await journal.write(entryOf(2, { draft }));
+    await journal.write(entryOf(1, { state: 'refused', refusal }));
+    expect(await journal.findDraft(draft)).toMatchObject({ id: idOf(2) });
+  });
+
   it('does not change when what was written or read is changed', async () => {
     const journal = create();
     const written = entryOf(1);

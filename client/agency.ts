@@ -40,7 +40,10 @@ export interface AgencyOptions {
   awsConfig?: string | undefined;
   trust: TrustStore;
   seen: SeenStore;
-  /** SDK clients of one's own; without them the SDK's default chain of credentials is used. */
+  /**
+   * SDK clients of one's own, with time limits: by itself the SDK waits for ever. Without them its default chain of
+   * credentials is used.
+   */
   sqs?: SQSClient | undefined;
   kms?: KMSClient | undefined;
   /** In place of SQS and KMS, for tests. */

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Lane } from '../core/names.ts';
 import { OpenError } from '../core/open.ts';
+import { SECOND } from '../core/time.ts';
 import { toClientError } from './aws-errors.ts';
 import { ClientError } from './errors.ts';
 import { type AgencyInbox, type ContentKeys, VISIBILITY } from './inbox.ts';
@@ -30,6 +31,17 @@ const VERDICTS = new Set(['InvalidCiphertextException', 'IncorrectKeyException']
 const CONTENT_KEY_BYTES = 32;
 
 /**
+ * In milliseconds, of each of the SDK's three attempts: until there is a connection, until the answer begins, and without a
+ * byte of it. The longest poll is held for 20 seconds. By itself the SDK waits for ever, and a queue is not looked at.
+ */
+const TIME_LIMITS = {
+  connectionTimeout: 5 * SECOND,
+  requestTimeout: 30 * SECOND,
+  throwOnRequestTimeout: true,
+  socketTimeout: 30 * SECOND,
+};
+
+/**
  * An agency's queues and key, through the SDK's default chain of credentials unless clients are given.
  * @throws {ClientError} `profile` if this process uses another `awsConfig` already
  */
@@ -38,8 +50,8 @@ export function connectAws(options: AwsOptions): { inbox: AgencyInbox; contentKe
   if (options.awsConfig !== undefined) useConfigFile(options.awsConfig);
   // With the origin as endpoint the SDK does not warn about queue URLs of emulators and VPC endpoints.
   const endpoint = new URL(queues.urgent).origin;
-  const sqs = options.sqs ?? new SQSClient({ region, endpoint });
-  const kms = options.kms ?? new KMSClient({ region });
+  const sqs = options.sqs ?? new SQSClient({ region, endpoint, requestHandler: TIME_LIMITS });
+  const kms = options.kms ?? new KMSClient({ region, requestHandler: TIME_LIMITS });
 
   const inbox: AgencyInbox = {
     async receive(lane, max, wait, signal) {

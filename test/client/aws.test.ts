@@ -6,7 +6,7 @@ import path from 'node:path';
 import { CreateKeyCommand, DisableKeyCommand, EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectAws } from '../../client/aws.ts';
 import { OpenError } from '../../core/open.ts';
 import { type Kms, startKms } from '../../local/kms/kms.ts';
@@ -169,6 +169,41 @@ describe('AWS', () => {
       message: expect.stringContaining('ECONNREFUSED'),
     });
     away.destroy();
+  });
+
+  it.each<[string, (aws: ReturnType<typeof connectAws>) => Promise<unknown>]>([
+    ['queues', ({ inbox }) => inbox.receive('urgent', 10, 20)],
+    ['keys', ({ contentKeys }) => contentKeys.unwrap('AAAA', context)],
+  ])('whose %s take a request and never answer is given up within minutes', async (_, call) => {
+    let seconds = Number.NEGATIVE_INFINITY;
+    const silent = createServer(() => {
+      seconds = 0;
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const origin = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const before = { ...process.env };
+    Object.assign(process.env, {
+      AWS_ACCESS_KEY_ID: 'AKIDAGENCY',
+      AWS_SECRET_ACCESS_KEY: 'x',
+      AWS_ENDPOINT_URL: origin,
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const urls = { urgent: `${origin}/urgent`, routine: `${origin}/routine` };
+      const errors: unknown[] = [];
+      call(connectAws({ queues: urls, kmsKey, region: REGION })).catch((error: unknown) => errors.push(error));
+      for (; seconds < 600 && errors.length === 0; seconds += 1) {
+        await vi.advanceTimersByTimeAsync(1000);
+        // For what is on its way to the server.
+        await new Promise(setImmediate);
+      }
+      expect(errors).toEqual([expect.objectContaining({ code: 'aws-unreachable', transient: true })]);
+    } finally {
+      vi.useRealTimers();
+      process.env = before;
+      silent.closeAllConnections();
+      silent.close();
+    }
   });
 
   it('is found through the configuration file of the profile, of which a process has one', async () => {

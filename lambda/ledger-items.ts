@@ -79,8 +79,8 @@ export function toItem(row: LedgerRow): LedgerItem {
 }
 
 const Count = z.int().check(z.minimum(0));
-const PlannedRoute = z.object({ agency: PartnerId, roles: z.array(Role), countries: z.array(z.string()) });
-const RoutePlan = z.object({ routes: z.array(PlannedRoute), unrouted: z.array(z.string()) });
+const PlannedRoute = z.looseObject({ agency: PartnerId, roles: z.array(Role), countries: z.array(z.string()) });
+const RoutePlan = z.looseObject({ routes: z.array(PlannedRoute), unrouted: z.array(z.string()) });
 
 const base = {
   v: z.literal(1),

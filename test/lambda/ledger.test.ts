@@ -109,6 +109,21 @@ describe('rows of another version', () => {
     expect(await getItem(item)).toMatchObject({ rev: 2, row: { status: 'delivered', priority: 'added later' } });
   });
 
+  it('keep it also where it is part of what was planned', async () => {
+    const name = makeName();
+    const plan = {
+      routes: [{ agency: 'de-police', roles: ['suspect'], countries: ['DE'], reason: 'added later' }],
+      unrouted: [],
+      registry: 'added later',
+    };
+    const item = toItem(makeReferralRow(name));
+    await putItem({ ...item, row: { ...item.row, plan } });
+    const { referral } = await ledger.read(name);
+    if (!referral) throw new Error('the row was not read');
+    await ledger.replace({ ...referral, contentUntil: NOW });
+    expect(await getItem(item)).toMatchObject({ rev: 2, row: { contentUntil: NOW, plan } });
+  });
+
   const STRANGE: [string, (item: LedgerItem) => object][] = [
     ['a later layout', (item) => ({ ...item, row: { ...item.row, v: 2 } })],
     ['an unknown kind', (item) => ({ ...item, kind: 'receipt' })],

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
   DeleteCommand,
@@ -27,8 +28,9 @@ import {
 
 /*
  * The ledger in one DynamoDB table. Each call is one request to one item, but for reads, which follow the pages of
- * their partition. A request that the SDK repeats because its answer was lost finds its own effect: `create`, `replace`
- * and `remove` then report that somebody was first, and the use cases look who.
+ * their partition. A request that the SDK repeats because its answer was lost finds its own effect: `replace` looks
+ * whether it is, for nobody would page then; `create` and `remove` report that somebody was first, and the use cases look
+ * who.
  */
 
 interface LedgerOptions {
@@ -77,14 +79,20 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
 
     async replace(row) {
       const { pk, sk, lane, dueAt, row: map } = toItem(row);
+      const Key = { pk, sk };
       const isDue = lane !== undefined;
       const losesContent = row.kind === 'referral' && row.contentRemovedAt !== undefined;
       const removed = [...(isDue ? [] : ['#lane', '#dueAt']), ...(losesContent ? ['#sealed'] : [])];
+      const isOurs = async (): Promise<boolean> => {
+        const { Item } = await client.send(new GetCommand({ TableName: table, Key, ConsistentRead: true }));
+        const { rev, lane: other, dueAt: at, row: stands } = Item ?? {};
+        return rev === row.rev + 1 && other === lane && at === dueAt && isDeepStrictEqual(stands, plain(map));
+      };
       const written = await unlessRefused(
         client.send(
           new UpdateCommand({
             TableName: table,
-            Key: { pk, sk },
+            Key,
             ConditionExpression: '#rev = :rev',
             UpdateExpression:
               `SET #rev = :next, #row = :row${isDue ? ', #lane = :lane, #dueAt = :dueAt' : ''}` +
@@ -104,6 +112,7 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
             },
           }),
         ),
+        isOurs,
       );
       if (!written) return undefined;
       return { ...row, rev: row.rev + 1, ...(losesContent && { sealed: undefined }) };
@@ -204,13 +213,20 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
   };
 }
 
-/** Whether a conditional write took place; anything but the condition's failure rejects. */
-async function unlessRefused(write: Promise<unknown>): Promise<boolean> {
+/**
+ * Whether a conditional write took place; anything but the condition's failure rejects.
+ * @param isOurs whether what stands is what was to be written; asked where the SDK has sent the request more than once
+ */
+async function unlessRefused(write: Promise<unknown>, isOurs?: () => Promise<boolean>): Promise<boolean> {
   try {
     await write;
     return true;
   } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    const isRepeated = (error.$metadata.attempts ?? 1) > 1;
+    return isRepeated && isOurs !== undefined && (await isOurs());
   }
 }
+
+/** As the table gives it back: without members that are not there. */
+const plain = (map: object): unknown => JSON.parse(JSON.stringify(map));

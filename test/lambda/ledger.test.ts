@@ -74,6 +74,41 @@ describe('the ledger table', () => {
   });
 });
 
+/** A ledger whose next write gets no answer, once `meanwhile` has happened; the SDK sends it again. */
+function loseAnswer(meanwhile: (write: () => Promise<unknown>) => Promise<unknown>): Ledger {
+  const losing = createLedgerClient(options());
+  const { requestHandler } = losing.config;
+  const handle = requestHandler.handle.bind(requestHandler);
+  let isLost = false;
+  requestHandler.handle = async (request, given) => {
+    if (isLost || !request.headers['x-amz-target']?.endsWith('.UpdateItem')) return handle(request, given);
+    isLost = true;
+    await meanwhile(() => handle(request, given));
+    throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError' });
+  };
+  return createLedger({ client: losing, table: TableName, telemetry: { record: () => undefined } });
+}
+
+describe('a change whose answer is lost', () => {
+  const taken = due('de-police#urgent', 10);
+
+  it('is known as made, though the SDK repeats it', async () => {
+    const row = makeRouteRow(makeName(), { due: due('de-police#urgent', 1), owedSince: undefined });
+    await ledger.create(row);
+    const next = { ...row, repeats: 1, pagedAt: 1, due: taken };
+    expect(await loseAnswer((write) => write()).replace(next)).toEqual({ ...next, rev: 2 });
+    expect(await getItem(toItem(row))).toMatchObject({ rev: 2, dueAt: taken.at });
+  });
+
+  it('is not taken for what somebody else has made meanwhile', async () => {
+    const row = makeRouteRow(makeName(), { due: due('de-police#urgent', 1) });
+    await ledger.create(row);
+    const losing = loseAnswer(() => ledger.replace({ ...row, status: 'opened', openedAt: NOW, due: undefined }));
+    expect(await losing.replace({ ...row, due: taken })).toBeUndefined();
+    expect(await getItem(toItem(row))).toMatchObject({ rev: 2, row: { status: 'opened' } });
+  });
+});
+
 describe('a read', () => {
   it('of a referral is consistent, also from page to page; that of the index cannot be', async () => {
     const queries: (boolean | undefined)[] = [];

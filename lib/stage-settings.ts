@@ -44,7 +44,11 @@ export const StageSettings = z.strictObject({
   account: z.string().regex(/^\d{12}$/, { error: 'must be an AWS account: a string of 12 digits' }),
   region: z.string().regex(/^[a-z]{2,}(-[a-z]+)+-\d+$/, { error: 'must be an AWS Region such as "eu-west-2"' }),
   /** Who hears of every alarm. Each address has to be confirmed once, by a link that AWS sends it. */
-  alarmEmails: z.array(z.email()).min(1).max(10),
+  alarmEmails: z
+    .array(z.email())
+    .min(1)
+    .max(10)
+    .refine((list) => new Set(list).size === list.length, { error: 'must not name an address twice' }),
   /** Roles and users, by ARN, that may take on the role `referral-relay-<stage>-operator`; without it there is none. */
   operators: z
     .array(

@@ -16,7 +16,7 @@ export interface TopicProps {
   key?: IKeyRef;
   /** Nobody else may, nor anybody without TLS. */
   publishers: Publisher[];
-  /** E-mail addresses and https URLs. Each has to be confirmed once, by a link that AWS sends there. */
+  /** E-mail addresses and https URLs, none twice. Each has to be confirmed once, by a link that AWS sends there. */
   subscribers: readonly string[];
 }
 
@@ -42,8 +42,10 @@ export function createTopic(scope: Construct, id: string, props: TopicProps): IT
       ...props.publishers.map((statement) => ({ ...statement, Resource: arn })),
     ]),
   });
-  for (const [index, endpoint] of props.subscribers.entries()) {
-    new CfnSubscription(scope, `${id}To${index + 1}`, {
+  // Named by its endpoint: SNS has one subscription for each, so that one that moved to another's place would be ended
+  // when CloudFormation removes what stood there before.
+  for (const endpoint of props.subscribers) {
+    new CfnSubscription(topic, endpoint, {
       topicArn: topic.ref,
       protocol: endpoint.startsWith('https:') ? 'https' : 'email',
       endpoint,

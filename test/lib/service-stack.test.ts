@@ -367,6 +367,16 @@ describe('sweep', () => {
   });
 });
 
+/** Whom the alarms tell, by the resource that says so. */
+const subscriptions = (alarmEmails: string[]) => {
+  const stack = synthesizeStage([], { settings: { ...SETTINGS, alarmEmails } }).stack('service');
+  return new Map(
+    Object.entries(stack.template.Resources).flatMap(([id, { Type, Properties }]) =>
+      Type === 'AWS::SNS::Subscription' ? [[id, String(Properties['Endpoint'])]] : [],
+    ),
+  );
+};
+
 describe('the operator', () => {
   const topic = 'arn:aws:sns:eu-west-2:111122223333:referral-relay-prod-alarms';
 
@@ -378,6 +388,20 @@ describe('the operator', () => {
       { Protocol: 'email', Endpoint: 'a@relay.example' },
       { Protocol: 'email', Endpoint: 'b@relay.example' },
     ]);
+  });
+
+  // SNS has one subscription for an address, however often it is asked for; CloudFormation asks for what is new, then
+  // ends what was, and with it what it has just asked for under another name.
+  it.each([
+    ['goes', ['b@relay.example', 'c@relay.example']],
+    ['comes', ['d@relay.example', 'a@relay.example', 'b@relay.example', 'c@relay.example']],
+    ['changes places', ['c@relay.example', 'b@relay.example', 'a@relay.example']],
+  ])('hears at every address also after another one %s', (_, addresses) => {
+    const before = subscriptions(['a@relay.example', 'b@relay.example', 'c@relay.example']);
+    const after = subscriptions(addresses);
+    const standing = new Set([...before.values(), ...after.values()]);
+    for (const [id, address] of before) if (after.get(id) !== address) standing.delete(address);
+    expect(standing).toEqual(new Set(addresses));
   });
 
   it('hears through a topic with a key that CloudWatch and EventBridge may use', () => {

@@ -28,6 +28,7 @@ describe('settings', () => {
     ['a short account', { account: '11112222333' }, '/account'],
     ['no Region', { region: 'London' }, '/region'],
     ['nobody to tell', { alarmEmails: [] }, '/alarmEmails'],
+    ['somebody to tell twice', { alarmEmails: ['a@relay.example', 'a@relay.example'] }, '/alarmEmails'],
     ['nobody named to operate', { operators: [] }, '/operators'],
     ['an operator that is a whole account', { operators: ['arn:aws:iam::111122223333:root'] }, '/operators/0'],
     ['an operator that is a pattern', { operators: ['arn:aws:iam::111122223333:role/*'] }, '/operators/0'],

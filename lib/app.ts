@@ -5,20 +5,23 @@ import { App } from 'aws-cdk-lib';
 import { RegistryError } from '../core/registry.ts';
 import { bundleFunctions } from './bundle.ts';
 import { createRelayApp } from './relay-app.ts';
-import { loadStage, StageError } from './stage-settings.ts';
+import { ignoresAlarms, loadStage, StageError } from './stage-settings.ts';
 
 /*
  * What `npx cdk` runs. `npx cdk deploy --all` deploys the whole stage, in order; `npx cdk deploy -e <stack>` one stack.
+ * With `-c alarms=ignored`, no alarm stops it.
  */
 
 const root = join(import.meta.dirname, '..');
 const bundleFolder = mkdtempSync(join(tmpdir(), 'referral-relay-'));
 try {
   // The CDK command hands the context to every app; this one is only asked for it.
-  const stage = loadStage(root, new App({ autoSynth: false }).node.tryGetContext('stage'));
+  const { node: asked } = new App({ autoSynth: false });
+  const stage = loadStage(root, asked.tryGetContext('stage'));
+  const alarmsIgnored = ignoresAlarms(asked.tryGetContext('alarms'));
   const bundles = bundleFunctions(root, stage.registryFiles, bundleFolder);
   const { settings, registry } = stage;
-  createRelayApp({ stage: stage.name, settings, registry, bundles }).synth();
+  createRelayApp({ stage: stage.name, settings, registry, bundles, alarmsIgnored }).synth();
 } catch (error) {
   if (!(error instanceof StageError) && !(error instanceof RegistryError)) throw error;
   process.stderr.write(`\n${error.message}\n\n`);

@@ -17,6 +17,8 @@ export interface RelayAppProps {
   registry: Registry;
   /** Where the functions' code is; whoever only looks at templates may give empty folders. */
   bundles: Bundles;
+  /** Whether alarms do not stop the deployment. */
+  alarmsIgnored?: boolean;
   /** Folder of the cloud assembly; left out, the CDK command chooses it. */
   outdir?: string;
 }
@@ -27,7 +29,14 @@ export interface RelayAppProps {
  * partner's key exists before a function is told of it.
  * @throws {StageError} if the registry cannot be deployed here
  */
-export function createRelayApp({ stage, settings, registry, bundles, outdir }: RelayAppProps): App {
+export function createRelayApp({
+  stage,
+  settings,
+  registry,
+  bundles,
+  alarmsIgnored = false,
+  outdir,
+}: RelayAppProps): App {
   const place = placeOf(stage, settings);
   const faults = [
     ...misplacedKeys(place, registry),
@@ -42,7 +51,7 @@ export function createRelayApp({ stage, settings, registry, bundles, outdir }: R
     context: FEATURE_FLAGS,
   });
   const core = new CoreStack(app, place);
-  const service = new ServiceStack(app, { place, settings, bundles });
+  const service = new ServiceStack(app, { place, settings, bundles, alarmsIgnored });
   service.addStackDependency(core);
   for (const hotline of registry.hotlines.values()) {
     const stack = new HotlineStack(app, place, hotline);

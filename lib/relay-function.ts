@@ -96,14 +96,18 @@ export class RelayFunction extends Construct {
     return this.live as IFunction;
   }
 
-  /** A tenth of the calls go to a new version first; if an alarm is raised within five minutes, all go back. */
-  deployGradually(application: ILambdaApplication, role: IRole, alarms: Alarm[]): void {
+  /**
+   * A tenth of the calls go to a new version first; if an alarm is raised within five minutes, all go back. One that is
+   * raised already stops the deployment before it begins, unless alarms are ignored.
+   */
+  deployGradually(application: ILambdaApplication, role: IRole, alarms: Alarm[], alarmsIgnored: boolean): void {
     new LambdaDeploymentGroup(this, 'Deployment', {
       application,
       role,
       alias: this.live,
       deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
       alarms: [this.errors, ...alarms],
+      ignoreAlarmConfiguration: alarmsIgnored,
     });
   }
 }

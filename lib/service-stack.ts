@@ -36,11 +36,13 @@ export interface ServiceStackProps {
   place: Place;
   settings: StageSettings;
   bundles: Bundles;
+  /** Whether alarms do not stop the deployment. */
+  alarmsIgnored: boolean;
 }
 
 /** What works and holds nothing: the API, the functions, their queues, and the operator's eyes. */
 export class ServiceStack extends Stack {
-  constructor(scope: Construct, { place, settings, bundles }: ServiceStackProps) {
+  constructor(scope: Construct, { place, settings, bundles, alarmsIgnored }: ServiceStackProps) {
     const { stage, account, region } = place;
     super(scope, stackName(stage, 'service'), {
       env: { account, region },
@@ -71,7 +73,7 @@ export class ServiceStack extends Stack {
     };
     const { submit, answer, collect, query } = functions;
     api.serve({ submit: submit.callable, answer: answer.callable, collect: collect.callable, query: query.callable });
-    deployGradually(this, place, functions, api);
+    deployGradually(this, place, functions, api, alarmsIgnored);
 
     for (const lane of LANES) {
       new Dispatch(this, `Dispatch-${lane}`, {
@@ -120,6 +122,7 @@ function deployGradually(
   place: Place,
   functions: Readonly<Record<FunctionName, RelayFunction>>,
   api: RelayApi,
+  alarmsIgnored: boolean,
 ): void {
   const application = new LambdaApplication(scope, 'Deployments', { applicationName: `referral-relay-${place.stage}` });
   const role = new Role(scope, 'DeploymentRole', {
@@ -133,7 +136,8 @@ function deployGradually(
   );
   const behindApi: ReadonlySet<FunctionName> = new Set(['submit', 'answer', 'collect', 'query']);
   for (const name of FUNCTIONS) {
-    functions[name].deployGradually(application, role, behindApi.has(name) ? [api.serverErrors] : []);
+    const alarms = behindApi.has(name) ? [api.serverErrors] : [];
+    functions[name].deployGradually(application, role, alarms, alarmsIgnored);
   }
 }
 

@@ -130,6 +130,18 @@ export function loadStage(root: string, wanted: unknown): Stage {
   return { name, settings, registry: loadRegistry(registryFiles), registryFiles };
 }
 
+/**
+ * Whether this deployment goes on while an alarm is raised: CodeDeploy stops every other, also one that was to mend it.
+ * @param wanted value of the context `alarms`
+ * @throws {StageError} if it is anything but "ignored"
+ */
+export function ignoresAlarms(wanted: unknown): boolean {
+  if (wanted !== undefined && wanted !== 'ignored') {
+    throw new StageError('Say -c alarms=ignored, or leave it out: alarms then stop the deployment.');
+  }
+  return wanted === 'ignored';
+}
+
 function stageName(root: string, wanted: unknown): string {
   const name = wanted ?? onlyStage(root);
   if (typeof name !== 'string' || !STAGE.test(name)) {

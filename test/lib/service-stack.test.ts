@@ -173,6 +173,21 @@ describe('every function', () => {
   });
 });
 
+describe('a deployment that is to mend what an alarm is raised for', () => {
+  const mending = synthesizeStage([], { alarmsIgnored: true }).stack('service');
+  it('is not stopped by that alarm, as every other is, and differs in nothing else', () => {
+    for (const [stack, Enabled] of [
+      [service, true],
+      [mending, false],
+    ] as const) {
+      const groups = propertiesOf(stack, 'AWS::CodeDeploy::DeploymentGroup');
+      expect(groups).toMatchObject(FUNCTIONS.map(() => ({ AlarmConfiguration: { Enabled } })));
+    }
+    const watched = JSON.stringify(mending.template).replaceAll('"Enabled":false', '"Enabled":true');
+    expect(JSON.parse(watched)).toEqual(service.template);
+  });
+});
+
 describe('the API', () => {
   it('has a route for every endpoint, to the function that serves it, and one for everything else', () => {
     const integrations = new Map(

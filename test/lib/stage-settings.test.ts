@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RegistryError } from '../../core/registry.ts';
-import { loadStage, readSettings, StageError } from '../../lib/stage-settings.ts';
+import { ignoresAlarms, loadStage, readSettings, StageError } from '../../lib/stage-settings.ts';
 import { generateRegistryFiles } from '../support/generated-registry.ts';
 import { SETTINGS } from '../support/synthesized-stage.ts';
 
@@ -59,6 +59,18 @@ describe('settings', () => {
 
   it('that say a thing twice are refused', () => {
     expect(() => readSettings('stages/prod.json', '{"account":"1","account":"2"}')).toThrow(/stages\/prod\.json/);
+  });
+});
+
+describe('alarms during a deployment', () => {
+  it('are ignored where that is said, and nowhere else', () => {
+    expect(ignoresAlarms(undefined)).toBe(false);
+    expect(ignoresAlarms('ignored')).toBe(true);
+  });
+
+  it.each(['ignore', 'true', '', true])('are not ignored by mistake: %j', (wanted) => {
+    expect(() => ignoresAlarms(wanted)).toThrow(StageError);
+    expect(() => ignoresAlarms(wanted)).toThrow(/-c alarms=ignored/);
   });
 });
 

@@ -53,11 +53,18 @@ export interface SynthesisOptions {
   settings?: object;
   /** Stands for the code of the functions. */
   code?: string;
+  alarmsIgnored?: boolean;
   plugins?: (app: App) => IPolicyValidationPlugin[];
 }
 
 export function synthesizeStage(files: readonly RegistryFile[], options: SynthesisOptions = {}): SynthesizedStage {
-  const { stage = 'prod', settings = SETTINGS, code = 'export const handler = () => {};', plugins } = options;
+  const {
+    stage = 'prod',
+    settings = SETTINGS,
+    code = 'export const handler = () => {};',
+    alarmsIgnored,
+    plugins,
+  } = options;
   const folder = mkdtempSync(join(tmpdir(), 'referral-relay-test-'));
   try {
     const registry = loadRegistry(files);
@@ -67,6 +74,7 @@ export function synthesizeStage(files: readonly RegistryFile[], options: Synthes
       registry,
       bundles: stubBundles(folder, code),
       outdir: join(folder, 'out'),
+      ...(alarmsIgnored !== undefined && { alarmsIgnored }),
     });
     if (plugins) Validations.of(app).addPlugins(...plugins(app));
     const assembly = app.synth();

@@ -351,6 +351,13 @@ describe('sweep', () => {
     ]);
   });
 
+  it('that is ordered by hand while another run is under way raises no alarm', () => {
+    const alarm = findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', 'referral-relay-prod-sweep-throttles');
+    const [periods, ofThem = periods] = ['EvaluationPeriods', 'DatapointsToAlarm'].map((name) => alarm[name]);
+    // One of the two is held back, within the period of one datapoint or, at its end, of two.
+    expect(Number(ofThem)).toBeGreaterThan(2);
+  });
+
   it('is missed when it does not run', () => {
     const alarm = findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', 'referral-relay-prod-sweep-missing');
     expect(alarm).toMatchObject({

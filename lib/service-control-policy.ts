@@ -124,7 +124,8 @@ export function serviceControlPolicy(partition = 'aws'): { Version: '2012-10-17'
       },
       {
         // CloudFormation takes templates and code from the bucket of CDK's bootstrap, and CDK does not put there what
-        // seems to be there already: whoever can write there decides what the break-glass role deploys.
+        // seems to be there already: whoever can write there, or have S3 replicate there, decides what the break-glass role
+        // deploys.
         Sid: 'DeploymentsStayAsTheyWereMade',
         Effect: 'Deny',
         Action: [
@@ -133,6 +134,7 @@ export function serviceControlPolicy(partition = 'aws'): { Version: '2012-10-17'
           's3:PutBucketOwnershipControls',
           's3:PutBucketPolicy',
           's3:PutObject',
+          's3:ReplicateObject',
         ],
         Resource: [`arn:${partition}:s3:::cdk-*-assets-*`],
         Condition: but(breakGlass),

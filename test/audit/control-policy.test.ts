@@ -70,7 +70,7 @@ const CLOSED: Readonly<Record<Target, [service: string, type: string, actions: s
   ledger: ['dynamodb', 'table', ''],
   queue: ['sqs', 'queue', ''],
   'deployment bucket': ['s3', 'bucket', 'DeleteBucket PutBucketAcl PutBucketOwnershipControls PutBucketPolicy'],
-  'code and templates': ['s3', 'object', 'PutObject'],
+  'code and templates': ['s3', 'object', 'PutObject ReplicateObject'],
   trail: ['cloudtrail', 'trail', ''],
   'rule on keys': ['events', 'rule-on-default-event-bus', ''],
   stack: [

@@ -49,7 +49,7 @@ const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
   ],
   collect: (place) => [
     readLedger(place),
-    writeLedger(place, 'PutItem', 'UpdateItem'),
+    writeLedger(place, 'UpdateItem'),
     receiveFrom('Hotlines', hotlineInboxes(place)),
   ],
   query: (place) => [readLedger(place), readIntakeKeys(place)],

@@ -80,7 +80,7 @@ const MAY: Readonly<Record<Sort, Rights>> = {
     submit: { always: [...READ, ...WRITE] },
     deliver: { always: [...READ, ...WRITE, 'dynamodb:DeleteItem'] },
     answer: { always: [...READ, ...WRITE] },
-    collect: { always: [...READ, ...WRITE] },
+    collect: { always: [...READ, 'dynamodb:UpdateItem'] },
     query: { always: READ },
     sweep: { always: [...READ, ...WRITE, 'dynamodb:DeleteItem'] },
     operator: { always: [...READ, ...WRITE], 'of a suspension': ['dynamodb:DeleteItem'] },

@@ -117,7 +117,7 @@ describe('the roles of the functions', () => {
       [
         'logs:CreateLogStream logs:PutLogEvents ON collect:*',
         'dynamodb:GetItem dynamodb:Query ON ledger',
-        'dynamodb:PutItem dynamodb:UpdateItem ON ledger',
+        'dynamodb:UpdateItem ON ledger',
         `${RECEIVE} ON ??-*-outcomes ???-*-outcomes`,
       ],
     ],

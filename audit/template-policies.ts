@@ -28,7 +28,7 @@ const POLICY_INSIDE = ['ResourcePolicy', 'PermissionsBoundary', 'AccessPolicy', 
 
 /** @throws {AuditError} if the template holds a policy that is not read */
 export function readPolicies(place: Place, stack: SynthesizedStack): PlacedPolicy[] {
-  refuseOthers(stack);
+  refuseOthers(place, stack);
   const part = stack.name.slice(stackName(place.stage, '').length);
   const names = nameResources(place, part, stack);
   return [...policiesOf(stack), ...managedPolicies(stack)].map(({ kind, owner, statements }) => {
@@ -51,10 +51,27 @@ function titleOf(kind: AttachedPolicy['kind'], owner: string, { stage }: Place):
   return kind === 'identity' ? `role ${holder}` : kind === 'trust' ? `trust of ${holder}` : kind;
 }
 
-function refuseOthers({ name, template }: SynthesizedStack): void {
+/** The policy of a function, a permission at a time: the API and the schedule may call it, each for one thing here. */
+const Permission = z.object({
+  Action: z.literal('lambda:InvokeFunction'),
+  Principal: z.enum(['apigateway.amazonaws.com', 'events.amazonaws.com']),
+  SourceArn: z.string(),
+});
+
+function refuseOthers({ partition, region, account }: Place, { name, template }: SynthesizedStack): void {
+  const isHere = (arn: string): boolean =>
+    arn.startsWith(`arn:${partition}:execute-api:${region}:${account}:`) ||
+    arn.replace(/\.Arn$/, '') in template.Resources;
   for (const [id, { Type, Properties }] of Object.entries(template.Resources)) {
+    if (Type === 'AWS::Lambda::Permission') {
+      const permission = Permission.safeParse(resolve(Properties));
+      if (permission.success && isHere(permission.data.SourceArn)) continue;
+      throw new AuditError(
+        `${id} of ${name} lets ${String(Properties['Principal'])} call a function: the audit does not know why.`,
+      );
+    }
     const inside = POLICY_INSIDE.filter((member) => member in Properties);
-    if ((/^AWS::IAM::|Policy|::ReplicaKey$/.test(Type) && !READ.has(Type)) || inside.length > 0) {
+    if ((/^AWS::IAM::|Policy|Permission$|::ReplicaKey$/.test(Type) && !READ.has(Type)) || inside.length > 0) {
       throw new AuditError(`${id} of ${name} (${Type}) brings a policy that the audit does not read.`);
     }
   }

@@ -15,6 +15,9 @@ const stack = (Resources: Record<string, ReturnType<typeof resource>>): Synthesi
   bytes: 1,
 });
 const document = (...Statement: object[]) => ({ Version: '2012-10-17', Statement });
+const API = 'arn:aws:execute-api:eu-west-2:111122223333:api/*/*/v1/referrals';
+const permission = (Principal: string, more: object = { SourceArn: API }) =>
+  resource('AWS::Lambda::Permission', { FunctionName: 'x', Action: 'lambda:InvokeFunction', Principal, ...more });
 const role = (more: object) =>
   resource('AWS::IAM::Role', { RoleName: 'referral-relay-prod-x', AssumeRolePolicyDocument: document(), ...more });
 
@@ -36,7 +39,30 @@ describe('the policies of a template', () => {
     ]);
   });
 
+  it('may let the API and the schedule call a function, each for what belongs there', () => {
+    const rule = { SourceArn: { 'Fn::GetAtt': ['Rule', 'Arn'] } };
+    const resources = {
+      Rule: resource('AWS::Events::Rule'),
+      One: permission('apigateway.amazonaws.com'),
+      Other: permission('events.amazonaws.com', rule),
+    };
+    expect(readPolicies(place, stack(resources))).toEqual([]);
+  });
+
   it.each([
+    ['a function that anybody may call', permission('*'), /lets \* call a function/],
+    ['a function that another account may call', permission('444455556666'), /lets 444455556666 call a function/],
+    ['a function that any API may call', permission('apigateway.amazonaws.com', {}), /call a function/],
+    [
+      'a function that the API of another account may call',
+      permission('apigateway.amazonaws.com', { SourceArn: API.replace('111122223333', '444455556666') }),
+      /call a function/,
+    ],
+    [
+      'a function whose code may be changed',
+      permission('apigateway.amazonaws.com', { SourceArn: API, Action: 'lambda:UpdateFunctionCode' }),
+      /call a function/,
+    ],
     ['a user', resource('AWS::IAM::User'), /User\) brings a policy/],
     ['a queue’s inline policy', resource('AWS::SQS::QueueInlinePolicy'), /brings a policy/],
     ['a table with a policy', resource('AWS::DynamoDB::Table', { ResourcePolicy: {} }), /brings a policy/],

@@ -43,7 +43,7 @@ const Domain = z.strictObject({
 export const StageSettings = z.strictObject({
   account: z.string().regex(/^\d{12}$/, { error: 'must be an AWS account: a string of 12 digits' }),
   region: z.string().regex(/^[a-z]{2,}(-[a-z]+)+-\d+$/, { error: 'must be an AWS Region such as "eu-west-2"' }),
-  /** Who hears of every alarm. Each address has to be confirmed once, by a link that AWS sends it. */
+  /** Who hears of every alarm. Each address has to be confirmed once (docs/operations/first-deployment.md, step 6). */
   alarmEmails: z
     .array(z.email())
     .min(1)

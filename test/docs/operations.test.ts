@@ -103,6 +103,7 @@ describe('The commands', () => {
     'AlarmName',
     'RoleName',
     'LogGroupName',
+    'TopicName',
     'AliasName',
     'Name',
   ];

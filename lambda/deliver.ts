@@ -23,6 +23,7 @@ const relay = {
 /**
  * A message that is not understood, or whose referral could not be written in time, comes back, and ends in the
  * dead-letter queue; the others of its batch do not come back with it.
+ * @throws {Error} if all of the batch comes back: Lambda counts that, so that an alarm rings and a deployment is taken back
  */
 export async function handler({ Records }: SQSEvent, invocation: Invocation): Promise<SQSBatchResponse> {
   const messages = Records.map(({ messageId, body }) => ({ messageId, message: readDispatch(body) }));
@@ -45,5 +46,6 @@ export async function handler({ Records }: SQSEvent, invocation: Invocation): Pr
     });
     return [{ itemIdentifier: messageId }];
   });
+  if (failures.length > 0 && failures.length === Records.length) throw new Error('All of the batch failed; see above');
   return { batchItemFailures: failures };
 }

@@ -220,10 +220,13 @@ async function empty(): Promise<void> {
   while (await ledger.take(LIMITED, 'other', PER_MINUTE, soon));
 }
 
-/** Sweep, as if the wait for the next attempt were over. */
+/** Sweep, as if the wait for the next attempt were over; deliver says that one failed before it writes that down. */
 async function deliverNow(id: string): Promise<void> {
-  const { outbox, routes, statements } = await ledger.read({ hotline: HOTLINE, id });
-  for (const row of [...(outbox ? [outbox] : []), ...routes, ...statements])
-    await ledger.replace(hastened(row, Date.now()));
+  await until('all is owed at once', async () => {
+    const { outbox, routes, statements } = await ledger.read({ hotline: HOTLINE, id });
+    const rows = [...(outbox ? [outbox] : []), ...routes, ...statements];
+    const written = await Promise.all(rows.map((row) => ledger.replace(hastened(row, Date.now()))));
+    return written.every((row) => row !== undefined);
+  });
   await relay.sweepNow();
 }

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { Io } from '../../client/cli/io.ts';
 import { runCli } from '../../client/cli/program.ts';
 import { loadRegistry } from '../../core/registry.ts';
 import { runOps } from '../../ops/program.ts';
+import { makeIo } from '../support/heard-io.ts';
 
 /* Every page of the project: what it links to is there, and what it says to type can be typed. */
 
@@ -27,19 +27,9 @@ const commandLines = (page: string, program: RegExp): string[][] =>
     .map((line) => line.replace(program, '').split(/\s+/).filter(Boolean));
 
 async function helpOf(run: typeof runCli, command: readonly string[]): Promise<string> {
-  let text = '';
-  const io: Io = {
-    out: (part) => Promise.resolve(void (text += part)),
-    err: (part) => Promise.resolve(void (text += part)),
-    stdin: (async function* () {})(),
-    ask: undefined,
-    env: {},
-    colour: false,
-    watched: false,
-    signal: new AbortController().signal,
-  };
+  const { io, written } = makeIo();
   await run([...command, '--help'], io);
-  return text;
+  return written.out + written.err;
 }
 
 describe('The pages', () => {

@@ -10,6 +10,7 @@ import type { Io } from '../../client/cli/io.ts';
 import { loadAgencyProfile } from '../../client/profile.ts';
 import type { LocalRelay } from '../../local/relay.ts';
 import { runOps } from '../../ops/program.ts';
+import { makeIo } from '../support/heard-io.ts';
 import { publishOutput } from '../support/leaks.ts';
 
 /* The operator at work on an embedded cloud. */
@@ -28,18 +29,9 @@ export async function ops(
   relay: Pick<LocalRelay, 'dataDir'> & { aws?: Io['aws'] } & Partial<Pick<Io, 'signal' | 'env'>>,
   ...args: string[]
 ): Promise<Ran> {
-  const written = { out: '', err: '' };
-  const io: Io = {
-    out: async (text) => void (written.out += text),
-    err: async (text) => void (written.err += text),
-    stdin: (async function* () {})(),
-    ask: undefined,
-    env: relay.env ?? {},
-    colour: false,
-    watched: false,
-    signal: relay.signal ?? new AbortController().signal,
-    aws: relay.aws,
-  };
+  const { io: unheard, written } = makeIo();
+  const { env = unheard.env, signal = unheard.signal, aws } = relay;
+  const io: Io = { ...unheard, env, signal, aws };
   const exit = await runOps([...args, '--local', relay.dataDir], io);
   publishOutput('ops', written.out + written.err);
   const lines = args.includes('--json') ? written.out.trim().split('\n') : [];

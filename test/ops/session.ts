@@ -1,5 +1,6 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Session } from '../../ops/session.ts';
+import { makeIo } from '../support/heard-io.ts';
 import { STAGE, type World } from '../support/world.ts';
 
 /** A command of the operator at work on the doubles. */
@@ -22,16 +23,7 @@ export function sessionIn(world: World, registry = world.registry): Session {
       sweep: () => Promise.reject(new Error('not in this test')),
       close: () => undefined,
     },
-    io: {
-      out: () => Promise.resolve(),
-      err: () => Promise.resolve(),
-      stdin: (async function* () {})(),
-      ask: undefined,
-      env: {},
-      colour: false,
-      watched: false,
-      signal: new AbortController().signal,
-    },
+    io: makeIo().io,
     now: () => world.clock.now(),
     show: () => Promise.resolve(),
     note: () => Promise.resolve(),

@@ -1,21 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Io } from '../../client/cli/io.ts';
+import { makeIo } from '../support/heard-io.ts';
 import { runSimulate } from './program.ts';
-
-function makeIo() {
-  const written = { out: '', err: '' };
-  const io: Io = {
-    out: (text) => Promise.resolve(void (written.out += text)),
-    err: (text) => Promise.resolve(void (written.err += text)),
-    stdin: (async function* () {})(),
-    ask: undefined,
-    env: {},
-    colour: false,
-    watched: false,
-    signal: new AbortController().signal,
-  };
-  return { io, written };
-}
 
 /** What a failure says, without the number of the run and the command. */
 const storyOf = (text: string): string => text.slice(text.indexOf('\n'), text.indexOf('Replay it:'));

@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import * as z from 'zod';
-import type { Io } from '../../client/cli/io.ts';
 import { runCli } from '../../client/cli/program.ts';
 import { runOps } from '../../ops/program.ts';
+import { makeIo } from './heard-io.ts';
 
 /*
  * Runs `npm run ops` and `npx referral-relay` for the stand-ins of `npm` and `npx` (runbook-stand-in.ts), so that not every
@@ -18,19 +18,9 @@ const Call = z.object({
 export type Call = z.infer<typeof Call>;
 
 async function run({ program, args }: Call): Promise<{ exit: number; out: string; err: string }> {
-  const heard = { out: '', err: '' };
-  const io: Io = {
-    out: (part) => Promise.resolve(void (heard.out += part)),
-    err: (part) => Promise.resolve(void (heard.err += part)),
-    stdin: (async function* () {})(),
-    ask: undefined,
-    env: {},
-    colour: false,
-    watched: false,
-    signal: new AbortController().signal,
-  };
+  const { io, written } = makeIo();
   const exit = await (program === 'ops' ? runOps(args, io) : runCli(args, io));
-  return { exit, ...heard };
+  return { exit, ...written };
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

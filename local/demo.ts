@@ -22,8 +22,11 @@ const relay = await startRelay({
   log: (_source, line) => void log.push(line),
   announce: (line) => write(`   ${line} …`),
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => void relay.close().finally(() => process.exit(130)));
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+] as const) {
+  process.on(signal, () => void relay.close().finally(() => process.exit(128 + number)));
 }
 try {
   await confirmKeys(relay.profilesDir);

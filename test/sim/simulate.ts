@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { DAY } from '../../core/time.ts';
 import { type Action, ACTIONS, type WeightedAction } from './actions.ts';
 import { mix } from './chance.ts';
+import { CHANGES } from './changes.ts';
 import { AGENCIES, type Keyring } from './partners.ts';
 import { OPERATOR_ACTIONS } from './operator.ts';
 import { PLANTED, type PlantedName } from './planted.ts';
@@ -51,7 +52,7 @@ const setting = fc.record({
 });
 
 const anyOf = (actions: readonly WeightedAction[]): fc.Arbitrary<Action> => fc.oneof(...actions);
-const STEPS = [...ACTIONS, ...OPERATOR_ACTIONS];
+const STEPS = [...ACTIONS, ...CHANGES, ...OPERATOR_ACTIONS];
 
 const anyStep = fc.oneof(
   { withCrossShrink: true },

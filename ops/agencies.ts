@@ -1,5 +1,6 @@
 import type { Agency } from '../core/registry.ts';
 import type { Cloud } from './cloud.ts';
+import { mapSome } from './concurrency.ts';
 import { refusal } from './session.ts';
 
 /**
@@ -11,6 +12,16 @@ export async function findAgency({ registry, ledger }: Cloud, id: string): Promi
   if (agency) return agency;
   if ((await ledger.remember('agency', [])).includes(id)) return 'gone';
   throw refusal('unknown-agency', `There is no agency "${id}", nor was there ever one.`);
+}
+
+/**
+ * Whether a partner is in the registry, or in that of the deployed relay: sweep remembers all whom it ever knew, so that a
+ * checkout that is old, or another, keeps nobody from being shut out.
+ */
+export async function isKnown({ registry, ledger }: Cloud, partner: string): Promise<boolean> {
+  if (registry.find(partner)) return true;
+  const deployed = await mapSome(['agency', 'hotline'] as const, (kind) => ledger.remember(kind, []));
+  return deployed.flat().includes(partner);
 }
 
 /** What keeps everything from an agency, and how that ends. */

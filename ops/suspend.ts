@@ -2,6 +2,7 @@ import type { RouteRow } from '../core/ledger.ts';
 import { hastened } from '../core/ledger-rules.ts';
 import { toTimestamp } from '../core/time.ts';
 import { changeRoute } from '../core/use-cases/place.ts';
+import { isKnown } from './agencies.ts';
 import { mapSome } from './concurrency.ts';
 import { skipNotUnderstood } from './not-understood.ts';
 import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
@@ -12,8 +13,9 @@ import { readRoutes, URGENCIES } from './tally.ts';
  * owed to it waits; what lies in its queue stays, for only its key and its queue can keep it from that.
  */
 export async function suspend({ cloud, now, show }: Session, partner: string, reason?: string): Promise<Ending> {
-  if (!cloud.registry.find(partner))
-    throw refusal('unknown-partner', `There is no partner "${partner}" in the registry.`);
+  if (!(await isKnown(cloud, partner))) {
+    throw refusal('unknown-partner', `There is no partner "${partner}", nor was there ever one: nobody is suspended.`);
+  }
   const suspension = { at: toTimestamp(now()), by: cloud.operator, ...(reason !== undefined && { reason }) };
   if (await cloud.suspensions.suspend(partner, suspension)) {
     await show({ suspended: partner, ...suspension }, `${partner} is suspended. Undo it with "resume ${partner}".`);
@@ -30,10 +32,10 @@ export async function suspend({ cloud, now, show }: Session, partner: string, re
 /** Lets a partner in again. What waited for an agency is owed at once. */
 export async function resume(session: Session, partner: string): Promise<Ending> {
   const { cloud, show } = session;
-  const { ledger, suspensions, registry } = cloud;
+  const { ledger, suspensions } = cloud;
   const wasSuspended = await suspensions.resume(partner);
-  if (!wasSuspended && !registry.find(partner)) {
-    throw refusal('unknown-partner', `There is no partner "${partner}", neither suspended nor in the registry.`);
+  if (!wasSuspended && !(await isKnown(cloud, partner))) {
+    throw refusal('unknown-partner', `There is no partner "${partner}", nor was there ever one.`);
   }
   const waiting = await mapSome(URGENCIES, (urgency) => readRoutes(ledger, partner, urgency));
   const delayed = waiting.flatMap(({ rows }) => rows.filter(({ failures }) => failures > 0));

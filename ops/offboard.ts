@@ -16,10 +16,12 @@ import { isOpen, isTold, readRoutes, URGENCIES } from './tally.ts';
 /**
  * Lets an agency go: it is suspended for good, once nothing is owed to it any more. What it has not opened goes to the
  * fallback if `handOver` says so; without, the command refuses as long as there is anything. Before, the agency must have
- * lost its countries in the deployed registry, or new referrals would come in behind; one that is gone from it has.
+ * lost its countries in the deployed registry, or new referrals would come in behind; one that is gone from it has. An
+ * interrupt ends it after what is in hand.
  */
 export async function offboard(session: Session, id: string, options: { handOver?: boolean }): Promise<Ending> {
   const { cloud, now, show } = session;
+  const { signal } = session.io;
   const agency = await findAgency(cloud, id);
   if (agency !== 'gone') refuseIfInUse(agency);
   const placing = await findPlacing(cloud, id);
@@ -33,11 +35,12 @@ export async function offboard(session: Session, id: string, options: { handOver
   const heir = options.handOver ? cloud.registry.fallback : undefined;
   if (open.some(isOpen) && !heir) throw refusal('no-fallback', 'The registry names no fallback to hand over to.');
 
+  signal.throwIfAborted();
   await cloud.suspensions.suspend(id, { at: toTimestamp(now()), by: cloud.operator, reason: 'offboarded' });
   const counts = { handedOver: 0, released: 0 };
-  for (let round = 0; open.length > 0 && round < ROUNDS; round++) {
-    const results = await mapSome(open, (row) =>
-      skipNotUnderstood(cloud, () => handOver(relayOf(session), row, id, heir)),
+  for (let round = 0; open.length > 0 && round < ROUNDS && !signal.aborted; round++) {
+    const results = await mapSome(open, async (row) =>
+      signal.aborted ? undefined : skipNotUnderstood(cloud, () => handOver(relayOf(session), row, id, heir)),
     );
     counts.handedOver += results.filter((result) => result === 'handed-over').length;
     counts.released += results.filter((result) => result === 'released').length;
@@ -47,11 +50,18 @@ export async function offboard(session: Session, id: string, options: { handOver
   const result = `${counts.handedOver} handed over, ${counts.released} withdrawals released, ${open.length} open`;
   const text =
     open.length > 0
-      ? `${result}. Run it again: ${cloud.notUnderstood.size > 0 ? 'from the checkout of the version that wrote what is not understood.' : "the ledger's index is behind, or something came in meanwhile."}`
+      ? `${result}. Run it again: ${explainOpen(cloud, signal)}`
       : `${id} is off: ${counts.handedOver === 0 ? 'nothing was open' : `${counts.handedOver} referrals went to ${heir?.id}`}. ` +
         `Its calls are refused. ${agency === 'gone' ? 'Put its file back, without countries: without its keys' : 'Keep its file in the registry: without its keys'} nobody can verify what it signed, and its stack stays with it.`;
   await show({ offboarded: id, ...counts, open: open.length, ...(heir && { to: heir.id }) }, text);
   return open.length > 0 ? { exit: EXIT.partial, result } : done(result);
+}
+
+/** Why something is open still. */
+function explainOpen({ notUnderstood }: Cloud, { aborted }: AbortSignal): string {
+  if (aborted) return 'it was interrupted.';
+  if (notUnderstood.size > 0) return 'from the checkout of the version that wrote what is not understood.';
+  return "the ledger's index is behind, or something came in meanwhile.";
 }
 
 /** How often what is open is looked for anew. */

@@ -43,13 +43,20 @@ const HIDDEN = 120;
 
 /**
  * Takes the messages of a queue that were there when it was called, one after the other. `settle` says whether its
- * message is done with; one that is not stays where it is.
+ * message is done with; one that is not stays where it is. Once `signal` is aborted, no further message is begun.
  */
-export async function drain(cloud: Parts, queue: string, settle: (body: string) => Promise<boolean>): Promise<void> {
+export async function drain(
+  cloud: Parts,
+  queue: string,
+  signal: AbortSignal,
+  settle: (body: string) => Promise<boolean>,
+): Promise<void> {
   const QueueUrl = await findUrl(cloud, queue);
-  /** Receipts of what stays, by message. */
+  /** Latest receipts of what stays, by message. */
   const left = new Map<string, string>();
-  for (;;) {
+  /** What of it has come back since the last message that was new: after two minutes, before those that wait still. */
+  const again = new Set<string>();
+  while (!signal.aborted) {
     const { Messages = [] } = await cloud.sqs.send(
       new ReceiveMessageCommand({
         QueueUrl,
@@ -59,11 +66,14 @@ export async function drain(cloud: Parts, queue: string, settle: (body: string) 
         WaitTimeSeconds: 1,
       }),
     );
-    const fresh = Messages.filter(({ MessageId = '' }) => !left.has(MessageId));
-    if (fresh.length === 0) break;
-    for (const { MessageId = '', Body = '', ReceiptHandle = '' } of fresh) {
-      if (await settle(Body)) await cloud.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
-      else left.set(MessageId, ReceiptHandle);
+    if (Messages.every(({ MessageId = '' }) => again.has(MessageId))) break;
+    for (const { MessageId = '', Body = '', ReceiptHandle = '' } of Messages) {
+      const isNew = !left.has(MessageId);
+      if (isNew) again.clear();
+      else again.add(MessageId);
+      if (isNew && !signal.aborted && (await settle(Body))) {
+        await cloud.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+      } else left.set(MessageId, ReceiptHandle);
     }
   }
   for (const ReceiptHandle of left.values()) {

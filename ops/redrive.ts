@@ -18,11 +18,13 @@ const DeadLetter = z.union([ReferralMessage, WithdrawnMessage]);
 /**
  * Sends anew what the dead letters of an agency, or of the relay's own dispatch, were about. The ledger is told first,
  * then the letter is deleted; it is never moved, for it may be out of date or wrapped for a key that is gone. A letter
- * that names nothing the ledger knows is left, as is one whose rows are not understood.
+ * that names nothing the ledger knows is left, as is one whose rows are not understood. An interrupt ends it after the
+ * letter in hand.
  */
 export async function redrive(session: Session, what: string): Promise<Ending> {
   const { cloud, show } = session;
   const { stage } = cloud;
+  const { signal } = session.io;
   const counts = new Map<string, number>();
   const settle = async (act: () => Promise<string>): Promise<boolean> => {
     const outcome = (await skipNotUnderstood(cloud, act)) ?? 'not-understood';
@@ -36,30 +38,43 @@ export async function redrive(session: Session, what: string): Promise<Ending> {
       ? LANES.map((lane) => dispatchQueue(stage, `dead-${lane}`))
       : [agencyQueue(stage, what, 'dead')];
   for (const queue of queues) {
-    await drain(cloud, queue, (body) =>
+    await drain(cloud, queue, signal, (body) =>
       settle(() => (what === 'dispatch' ? redriveDispatch(session, body) : redriveLetter(session, what, body))),
     );
   }
-  if (counts.size === 0) await refuseIfHeld(cloud, queues);
+  if (counts.size === 0) {
+    signal.throwIfAborted();
+    await refuseIfHeld(cloud, queues);
+  }
+  const waiting = signal.aborted ? await countLetters(cloud, queues) : undefined;
   const hold = what !== 'dispatch' && counts.has('owed') ? await findHold(cloud, what) : undefined;
 
   const record = Object.fromEntries(counts);
   const text =
     counts.size === 0 ? 'no dead letters' : [...counts].map(([outcome, count]) => `${outcome}: ${count}`).join(', ');
-  await show({ redrive: what, letters: record, ...(hold && { held: hold.held }) }, describe(counts, hold));
+  await show(
+    { redrive: what, letters: record, ...(hold && { held: hold.held }), ...(waiting !== undefined && { waiting }) },
+    describe(counts, hold, waiting),
+  );
+  if (waiting !== undefined) return { exit: EXIT.partial, result: `interrupted, ${text}` };
   return [...counts.keys()].some((outcome) => STAYS.has(outcome)) ? { exit: EXIT.partial, result: text } : done(text);
 }
 
 /** Letters that somebody has received and not deleted are not to be had, and are there all the same. */
 async function refuseIfHeld(cloud: Cloud, queues: readonly string[]): Promise<void> {
-  const depths = await mapSome(queues, (queue) => readDepth(cloud, queue));
-  const held = depths.reduce((sum, depth) => sum + (depth ? depth.waiting + depth.inFlight : 0), 0);
+  const held = await countLetters(cloud, queues);
   if (held === 0) return;
   throw new CommandError(
     EXIT.unavailable,
     'letters-held',
     `${held} dead letters are held by somebody who looks at them, or by a redrive that was interrupted: try again in some minutes.`,
   );
+}
+
+/** About how many there are, whether or not somebody holds them. */
+async function countLetters(cloud: Cloud, queues: readonly string[]): Promise<number> {
+  const depths = await mapSome(queues, (queue) => readDepth(cloud, queue));
+  return depths.reduce((sum, depth) => sum + (depth ? depth.waiting + depth.inFlight : 0), 0);
 }
 
 /** What becomes of letters that are not deleted. */
@@ -107,9 +122,11 @@ const MEANINGS: Readonly<
   'not-understood': 'about a row of the ledger that is not understood, and left in the queue',
 };
 
-function describe(counts: ReadonlyMap<string, number>, hold: Hold | undefined): string {
+/** @param waiting letters that are left, of a redrive that was interrupted */
+function describe(counts: ReadonlyMap<string, number>, hold: Hold | undefined, waiting: number | undefined): string {
   if (counts.size === 0) return 'There are no dead letters.';
   const meanings: Readonly<Record<string, string>> = { ...MEANINGS, ...(hold && { owed: 'owed anew' }) };
   const lines = [...counts].map(([outcome, count]) => `${count}  ${meanings[outcome] ?? outcome}`);
-  return [...lines, ...(hold ? [hold.text] : [])].join('\n');
+  const cut = waiting === undefined ? [] : [`Interrupted; letters left in the queue, about: ${waiting}. Run it again.`];
+  return [...lines, ...(hold ? [hold.text] : []), ...cut].join('\n');
 }

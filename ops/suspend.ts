@@ -1,3 +1,4 @@
+import { EXIT } from '../client/cli/exit.ts';
 import type { RouteRow } from '../core/ledger.ts';
 import { hastened } from '../core/ledger-rules.ts';
 import { toTimestamp } from '../core/time.ts';
@@ -29,26 +30,27 @@ export async function suspend({ cloud, now, show }: Session, partner: string, re
   return done('suspended already');
 }
 
-/** Lets a partner in again. What waited for an agency is owed at once. */
+/** Lets a partner in again. What waited for an agency is owed at once, as far as an interrupt lets it. */
 export async function resume(session: Session, partner: string): Promise<Ending> {
   const { cloud, show } = session;
   const { ledger, suspensions } = cloud;
+  const { signal } = session.io;
   const wasSuspended = await suspensions.resume(partner);
   if (!wasSuspended && !(await isKnown(cloud, partner))) {
     throw refusal('unknown-partner', `There is no partner "${partner}", nor was there ever one.`);
   }
   const waiting = await mapSome(URGENCIES, (urgency) => readRoutes(ledger, partner, urgency));
   const delayed = waiting.flatMap(({ rows }) => rows.filter(({ failures }) => failures > 0));
-  const written = await mapSome(delayed, (row) =>
-    skipNotUnderstood(cloud, () => changeRoute(relayOf(session), row, hastenedIfFailed)),
+  const written = await mapSome(delayed, async (row) =>
+    signal.aborted ? undefined : skipNotUnderstood(cloud, () => changeRoute(relayOf(session), row, hastenedIfFailed)),
   );
   const count = written.filter((row) => row && row.failures > 0).length;
   const state = wasSuspended ? 'is no longer suspended' : 'was not suspended';
-  await show(
-    { resumed: partner, wasSuspended, owedAtOnce: count },
-    `${partner} ${state}.${count > 0 ? ` Deliveries that failed meanwhile go out within a minute: ${count}.` : ''}`,
-  );
-  return done(`${state}, ${count} deliveries owed at once`);
+  const atOnce = count > 0 ? ` Deliveries that failed meanwhile go out within a minute: ${count}.` : '';
+  const later = signal.aborted ? ' Interrupted: run it again, or others wait for their next attempt.' : '';
+  await show({ resumed: partner, wasSuspended, owedAtOnce: count }, `${partner} ${state}.${atOnce}${later}`);
+  const result = `${state}, ${count} deliveries owed at once`;
+  return signal.aborted ? { exit: EXIT.partial, result: `interrupted, ${result}` } : done(result);
 }
 
 /** What was sent meanwhile is not sent again. */

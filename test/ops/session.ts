@@ -29,3 +29,13 @@ export function sessionIn(world: World, registry = world.registry): Session {
     note: () => Promise.resolve(),
   };
 }
+
+/** The queues of an emulator on this machine, as the operator's command has them. */
+export function localQueues(port: number): Pick<Session['cloud'], 'sqs'> & Required<Pick<Session['cloud'], 'local'>> {
+  const sqs = `http://127.0.0.1:${port}`;
+  const credentials = { accessKeyId: 'AKIDOPERATOR', secretAccessKey: 'secret' };
+  return {
+    sqs: new SQSClient({ region: 'eu-west-1', endpoint: sqs, credentials }),
+    local: { endpoints: { sqs, dynamodb: '', lambda: '' }, credentials, profiles: '' },
+  };
+}

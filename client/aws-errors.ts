@@ -24,6 +24,12 @@ const noKey: Description = [
   (resource) => `AWS cannot use ${resource} (missing, disabled or to be deleted). Correct "kmsKey", or enable the key.`,
 ];
 
+const unfit: Description = [
+  'aws-request',
+  (resource) =>
+    `AWS does not take what was asked of ${resource}. Correct "queues", "kmsKey" and "region" in the profile; if they are right, report it as a fault of this client.`,
+];
+
 /** By the SDK's error name; services and protocols spell some differently. */
 const BY_NAME: ReadonlyMap<string, Description> = new Map([
   ['CredentialsProviderError', credentials(CREDENTIALS_MISSING)],
@@ -45,6 +51,10 @@ const BY_NAME: ReadonlyMap<string, Description> = new Map([
   ['KMSInvalidStateException', noKey],
   ['InvalidKeyUsageException', noKey],
   ['InvalidArnException', noKey],
+  ['ValidationException', unfit],
+  ['ValidationError', unfit],
+  ['SerializationException', unfit],
+  ['MissingParameter', unfit],
 ]);
 
 /**

@@ -21,6 +21,8 @@ export type ClientErrorCode =
   | 'aws-credentials'
   | 'aws-access-denied'
   | 'aws-unreachable'
+  /** AWS finds fault with what it is asked, and would again. */
+  | 'aws-request'
   | 'queue-missing'
   | 'kms-key';
 

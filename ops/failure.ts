@@ -1,4 +1,4 @@
-import { explain, type Failure } from '../client/cli/failure.ts';
+import { DEBUG, explain, type Failure } from '../client/cli/failure.ts';
 import { CommandError, EXIT } from '../client/cli/exit.ts';
 
 /* What the operator is told when AWS refuses. All else is worded as it is for partners (`client/cli/failure.ts`). */
@@ -18,6 +18,17 @@ const MISSING: ReadonlySet<string> = new Set([
   'ResourceNotFoundException',
   'QueueDoesNotExist',
   'AWS.SimpleQueueService.NonExistentQueue',
+]);
+
+/** What was asked is not fit to be asked, whoever asks: as the services call it. */
+const UNFIT: ReadonlySet<string> = new Set([
+  'ValidationException',
+  'ValidationError',
+  'SerializationException',
+  'InvalidParameterValue',
+  'InvalidParameterValueException',
+  'InvalidRequestContentException',
+  'MissingParameter',
 ]);
 
 /** Where the relay is. */
@@ -47,6 +58,13 @@ function toCommandError(error: unknown, { where, isLocal }: Place): unknown {
   }
   if (MISSING.has(error.name)) {
     return new CommandError(EXIT.refused, 'not-deployed', `Something is missing at ${where}: is it deployed there?`);
+  }
+  if (UNFIT.has(error.name)) {
+    return new CommandError(
+      EXIT.unexpected,
+      'aws-request',
+      `AWS does not take what this command asked of ${where} (${error.name}).\nNo other attempt will help. Run it again with ${DEBUG}=1 to see where, and report it.`,
+    );
   }
   const fault = networkFault(error);
   if (!('$metadata' in error) && fault === undefined) return error;

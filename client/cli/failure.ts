@@ -29,6 +29,7 @@ const EXIT_OF = {
   'aws-credentials': EXIT.usage,
   'aws-access-denied': EXIT.refused,
   'aws-unreachable': EXIT.unavailable,
+  'aws-request': EXIT.unexpected,
   'queue-missing': EXIT.refused,
   'kms-key': EXIT.refused,
 } as const satisfies Record<ClientErrorCode, Exit>;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -169,6 +170,22 @@ describe('AWS', () => {
       message: expect.stringContaining('ECONNREFUSED'),
     });
     away.destroy();
+  });
+
+  it('that finds fault with what it is asked is none, for it would again', async () => {
+    const strict = createServer((_, answer) => {
+      answer.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end('{"__type":"ValidationException"}');
+    }).listen(0, '127.0.0.1');
+    await once(strict, 'listening');
+    const endpoint = `http://127.0.0.1:${(strict.address() as AddressInfo).port}`;
+    const unwilling = new KMSClient({ region: REGION, endpoint, credentials: credentials('AKIDAGENCY') });
+    await expect(connect({ kms: unwilling }).contentKeys.unwrap('AAAA', context)).rejects.toMatchObject({
+      code: 'aws-request',
+      transient: false,
+      message: expect.stringContaining(`AWS does not take what was asked of the KMS key ${kmsKey}`),
+    });
+    unwilling.destroy();
+    strict.close();
   });
 
   it.each<[string, (aws: ReturnType<typeof connectAws>) => Promise<unknown>]>([

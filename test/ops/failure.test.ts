@@ -15,6 +15,8 @@ describe('a failure', () => {
     ['ResourceNotFoundException', { $metadata: {} }, EXIT.refused, 'is it deployed there?'],
     ['QueueDoesNotExist', { $metadata: {} }, EXIT.refused, 'is it deployed there?'],
     ['ThrottlingException', { $metadata: {} }, EXIT.unavailable, 'try again'],
+    ['ValidationException', { $metadata: {} }, EXIT.unexpected, 'AWS does not take what this command asked'],
+    ['InvalidParameterValue', { $metadata: {} }, EXIT.unexpected, 'No other attempt will help'],
     ['TimeoutError', { $metadata: {} }, EXIT.unavailable, 'try again'],
     ['Error', { code: 'ECONNREFUSED' }, EXIT.unavailable, '(ECONNREFUSED): check the network, and try again'],
     ['TypeError', {}, EXIT.unexpected, 'Something unexpected'],

@@ -10,7 +10,7 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/g;
 
 /**
  * Parses JSON strictly (RFC 8259, I-JSON's rule on names): valid UTF-8, no byte order mark, no duplicate members.
- * @throws {SyntaxError} with a sentence that names the fault and never quotes the text
+ * @throws {SyntaxError} with a clause that names the fault, to follow "it is", and never quotes the text
  */
 export function parseJson(input: Uint8Array | string): unknown {
   const text = typeof input === 'string' ? input : decode(input);
@@ -58,7 +58,7 @@ function refuseDuplicateMembers(text: string): void {
         if (!nameComesNext) break;
         nameComesNext = false;
         const name = JSON.parse(token) as string;
-        if (names.at(-1)?.has(name)) throw new SyntaxError('a member appears twice in one object');
+        if (names.at(-1)?.has(name)) throw new SyntaxError('JSON in which a member appears twice in one object');
         names.at(-1)?.add(name);
       }
     }

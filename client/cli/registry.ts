@@ -5,6 +5,7 @@ import { thumbprint } from '../../core/keys.ts';
 import { fromTimestamp, HOUR, toTimestamp } from '../../core/time.ts';
 import { runtimeOf } from '../runtime.ts';
 import { EXIT, type Exit, usageError } from './exit.ts';
+import { groups } from './keygen.ts';
 import { safeLine } from './safe-text.ts';
 import type { Session } from './session.ts';
 import * as words from './words.ts';
@@ -15,7 +16,7 @@ import * as words from './words.ts';
 export async function checkRegistries(session: Session, where: string): Promise<Exit> {
   const found = await findRegistries(where);
   let faulty = 0;
-  for (const { folder, files } of found) {
+  for (const { folder, files, alone } of found) {
     try {
       const registry = loadRegistry(files);
       const keyless = listPartners(registry).filter(({ keys }) => keys.length === 0);
@@ -23,7 +24,8 @@ export async function checkRegistries(session: Session, where: string): Promise<
       const sizes = `${words.count(hotlines.size, 'hotline')}, ${words.count(agencies.size, 'agency', 'agencies')}`;
       const remarks = [
         sizes,
-        fallback ? `fallback ${fallback.id}` : 'no fallback: a referral for a country nobody serves is refused',
+        ...(fallback ? [`fallback ${fallback.id}`] : []),
+        ...(!fallback && !alone ? ['no fallback: a referral for a country nobody serves is refused'] : []),
         ...(keyless.length > 0 ? [`without signing keys: ${keyless.map(({ id }) => id).join(', ')}`] : []),
       ];
       await session.show(
@@ -78,12 +80,16 @@ export async function listRegistries(session: Session, where: string): Promise<E
 interface Found {
   folder: string;
   files: RegistryFile[];
+  /** One partner's file, which cannot say who else takes part. */
+  alone?: true;
 }
 
 /** A file is a registry of one; a folder is one registry, or has one in each folder in it. */
 async function findRegistries(where: string): Promise<Found[]> {
   if (!(await stat(where)).isDirectory()) {
-    return [{ folder: where, files: [{ name: path.basename(where), text: await readFile(where, 'utf8') }] }];
+    return [
+      { folder: where, files: [{ name: path.basename(where), text: await readFile(where, 'utf8') }], alone: true },
+    ];
   }
   const here = await readRegistry(where);
   if (here.files.length > 0) return [here];
@@ -126,7 +132,7 @@ function describe(partner: Partner): string {
         ].join(', ');
   const keys = partner.keys.map(({ jwk, retiredAt, compromisedAt }) => {
     const state = compromisedAt ? ', compromised' : retiredAt ? `, retired ${words.moment(retiredAt)}` : '';
-    return `    ${thumbprint(jwk)} (${jwk.crv}${state})`;
+    return `    ${groups(thumbprint(jwk))} (${jwk.crv}${state})`;
   });
   const rest = keys.length > 0 ? keys : ['    no signing key yet'];
   return [`  ${partner.id}  ${safeLine(partner.name)}`, `    ${roles}`, ...rest].join('\n');

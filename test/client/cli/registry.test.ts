@@ -1,6 +1,7 @@
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { groups } from '../../../client/cli/keygen.ts';
 import { thumbprint } from '../../../core/keys.ts';
 import { command, records, temporaryFolder } from '../../support/command.ts';
 import { makeSigner } from '../../support/envelope.ts';
@@ -79,7 +80,17 @@ describe('registry check', () => {
   });
 
   it('checks the one file that a partner is about to send', async () => {
-    expect(await command(['registry', 'check', path.join(stage, 'gb-lantern.json')])).toMatchObject({ exit: 0 });
+    const file = path.join(stage, 'gb-lantern.json');
+    const { exit, out } = await command(['registry', 'check', file]);
+    expect({ exit, out }).toEqual({
+      exit: 0,
+      out: `sound  ${file}: 1 hotline, 0 agencies; without signing keys: gb-lantern\n`,
+    });
+  });
+
+  it('says of a whole registry that it has no fallback', async () => {
+    await rm(path.join(stage, 'int-clearing.json'));
+    expect((await command(['registry', 'check', stage])).out).toContain('no fallback: a referral for a country nobody');
   });
 
   it.each([
@@ -93,7 +104,7 @@ describe('registry check', () => {
 });
 
 describe('registry list', () => {
-  it('lists every partner with its countries and fingerprints', async () => {
+  it('lists every partner with its countries, and fingerprints as they are read out', async () => {
     const { jwk } = makeSigner('P-256').record;
     await change('de-kinderwacht.json', { keys: [{ jwk, retiredAt: '2026-11-01T10:00:00.000Z' }] });
     const { exit, out } = await command(['registry', 'list', stage]);
@@ -102,7 +113,7 @@ describe('registry list', () => {
       [
         '  de-kinderwacht  Zentralstelle Kinderwacht (invented)',
         '    agency, for DE (Germany), AT (Austria)',
-        `    ${thumbprint(jwk)} (P-256, retired 2026-11-01 10:00 UTC)`,
+        `    ${groups(thumbprint(jwk))} (P-256, retired 2026-11-01 10:00 UTC)`,
       ].join('\n'),
     );
     expect(out).toContain(

@@ -113,9 +113,8 @@ function segmentTable(segments: readonly string[][], total: number): string {
 const ascii = (segment: string): string => code(Buffer.from(segment, 'base64url').toString('ascii'));
 
 /** A statement: what it says, and the JWS in its three segments. */
-function statement({ token }: Statement): string {
-  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
-  return `${json(JSON.parse(payload))}\n\n${fence('text', token.split('.').join('\n.'))}`;
+function statement({ payload, token }: Statement): string {
+  return `${json(payload)}\n\n${fence('text', token.split('.').join('\n.'))}`;
 }
 
 function request({ method, url, request: { headers, path, body } }: Exchange): string {

@@ -51,6 +51,7 @@ export interface Exchange {
 }
 
 export interface Statement {
+  /** Its members in the order in which they were signed. */
   payload: object;
   token: string;
 }
@@ -201,9 +202,11 @@ function sealForExample(jws: string): Journey['sealed'] {
 async function state<K extends StatementKind>(
   partner: ExamplePartner,
   kind: K,
-  payload: StatementOf<K>,
+  facts: StatementOf<K>,
 ): Promise<Statement> {
-  return { payload, token: await signStatement(kind, payload, SIGNING_KEYS[partner]) };
+  const token = await signStatement(kind, facts, SIGNING_KEYS[partner]);
+  const signed = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+  return { payload: JSON.parse(signed) as object, token };
 }
 
 interface Sending {

@@ -51,7 +51,9 @@ describe('parseJson', () => {
         const text = JSON.stringify(object);
         const [name = ''] = Object.keys(object);
         const doubled = `${text.slice(0, -1)},${JSON.stringify(name)}:null}`;
-        expect(() => parseJson(`[1,{"outer":${doubled}}]`)).toThrow('JSON in which a member appears twice in one object');
+        expect(() => parseJson(`[1,{"outer":${doubled}}]`)).toThrow(
+          'JSON in which a member appears twice in one object',
+        );
       }),
     );
   });

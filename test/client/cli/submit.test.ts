@@ -145,7 +145,11 @@ describe('one draft', () => {
   it.each([
     ['has faults', withMember(routine, '/routing/suspect/0', 'XX'), '/routing/suspect/0: must be an assigned'],
     ['is not JSON', '{"secret": "Jonas"', 'the document: is not valid JSON'],
-    ['names a member twice', '{"urgency": 1, "urgency": 2}', 'the document: is JSON in which a member appears twice in one object'],
+    [
+      'names a member twice',
+      '{"urgency": 1, "urgency": 2}',
+      'the document: is JSON in which a member appears twice in one object',
+    ],
     ['begins with a byte order mark', '\uFEFF{}', 'save it as UTF-8 without'],
     ['is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'the document: is not valid UTF-8'],
     ['is far too long', ' '.repeat(4 * 1024 * 1024 + 1), 'the document: is longer than 4 MiB'],

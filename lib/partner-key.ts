@@ -15,7 +15,8 @@ export interface PartnerKeyProps {
 /**
  * A key in the relay's account, with its alias. Both are kept when they leave the template. A generation that comes back
  * then fails on the alias, instead of getting another key under a name that older referrals still need: import the old
- * key into the stack.
+ * key into the stack. Only what a deployment makes and takes back goes again: it fails before the service is told of the
+ * key, so that nothing is sealed for it, and its name is free for the next.
  */
 export function createPartnerKey(scope: Construct, id: string, props: PartnerKeyProps): CfnKey {
   const key = new CfnKey(scope, `${id}Key`, {
@@ -28,7 +29,7 @@ export function createPartnerKey(scope: Construct, id: string, props: PartnerKey
   });
   const alias = new CfnAlias(scope, `${id}Alias`, { aliasName: props.alias, targetKeyId: key.ref });
   for (const resource of [key, alias]) {
-    resource.cfnOptions.deletionPolicy = CfnDeletionPolicy.RETAIN;
+    resource.cfnOptions.deletionPolicy = CfnDeletionPolicy.RETAIN_EXCEPT_ON_CREATE;
     resource.cfnOptions.updateReplacePolicy = CfnDeletionPolicy.RETAIN;
   }
   return key;

@@ -18,6 +18,8 @@ function isCaCertificate(pem: string): boolean {
   }
 }
 
+const REVOCATIONS = 'must be a certificate revocation list in PEM, or null where the authority has never issued one';
+
 /**
  * Access for an agency without an AWS account (IAM Roles Anywhere): it signs in with a certificate that its own
  * authority issued, to a role in the relay's account that nobody else can take. No function reads it.
@@ -30,14 +32,17 @@ export const RolesAnywhere = z.strictObject({
       error: 'must be the common name of the certificate: 1 to 64 letters, digits, spaces and . , : @ / ( ) + - _',
     }),
   ),
-  /** The authority's latest list of revoked certificates, in PEM. */
-  revocations: z.optional(
-    z.string().check(
-      z.maxLength(300_000, { error: 'must have at most 300,000 characters' }),
-      z.regex(/^-----BEGIN X509 CRL-----\n[A-Za-z0-9+/=\n]+\n-----END X509 CRL-----\n?$/, {
-        error: 'must be a certificate revocation list in PEM',
-      }),
-    ),
+  /**
+   * The authority's latest list of revoked certificates, in PEM; `null` where it has never issued one. It cannot be left
+   * out: a list that is lost from here would be deleted from the trust anchor, and what it revokes be good again.
+   */
+  revocations: z.nullable(
+    z
+      .string({ error: REVOCATIONS })
+      .check(
+        z.maxLength(300_000, { error: 'must have at most 300,000 characters' }),
+        z.regex(/^-----BEGIN X509 CRL-----\n[A-Za-z0-9+/=\n]+\n-----END X509 CRL-----\n?$/, { error: REVOCATIONS }),
+      ),
   ),
 });
 export type RolesAnywhere = z.infer<typeof RolesAnywhere>;

@@ -59,7 +59,7 @@ export class AgencySignIn extends Construct {
       roleArns: [role.attrArn],
       durationSeconds: Duration.hours(1).toSeconds(),
     });
-    if (access.revocations !== undefined) {
+    if (access.revocations !== null) {
       new CfnCRL(this, 'Revocations', {
         name,
         enabled: true,

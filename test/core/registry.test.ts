@@ -31,7 +31,12 @@ const page = (to: string) => ({ ...contact, page: to });
 const limited = (submissionsPerMinute: number): Members => hotline({ limits: { submissionsPerMinute } });
 const anywhere = (more: Members = {}): Members =>
   agency({
-    rolesAnywhere: { certificateAuthority: authority.certificate, commonName: 'relay.wacht.example', ...more },
+    rolesAnywhere: {
+      certificateAuthority: authority.certificate,
+      commonName: 'relay.wacht.example',
+      revocations: null,
+      ...more,
+    },
   });
 
 type Members = Record<string, unknown>;
@@ -149,12 +154,15 @@ describe('access of an agency', () => {
     expect(one(load(agency({ contact: page(to) })).agencies).contact.page).toBe(to);
   });
 
-  it('may be by a certificate of its own authority, with a list of revoked ones', () => {
-    const { rolesAnywhere } = one(load(anywhere({ revocations: authority.revocations })).agencies);
+  it.each([
+    ['with its list of revoked ones', authority.revocations],
+    ['which has never revoked one', null],
+  ])('may be by a certificate of its own authority, %s', (_title, revocations) => {
+    const { rolesAnywhere } = one(load(anywhere({ revocations })).agencies);
     expect(rolesAnywhere).toEqual({
       certificateAuthority: authority.certificate,
       commonName: 'relay.wacht.example',
-      revocations: authority.revocations,
+      revocations,
     });
   });
 });
@@ -230,6 +238,7 @@ describe('what is wrong within a file is refused, with file and field', () => {
       `${ANYWHERE}/revocations`,
       /revocation list/,
     ],
+    ['a revocation list that is lost', anywhere({ revocations: undefined }), `${ANYWHERE}/revocations`, /, or null/],
     [
       'two ways in',
       { ...anywhere(), principal: 'arn:aws:iam::222222222222:role/wacht' },

@@ -25,7 +25,9 @@ export async function applyOutcome(
     const after = answered(row, content.version, content.status, statement.acceptedAt, clock.now());
     const isWithdrawn = statements.some((other) => other.content.type === 'withdraw');
     const next: RouteRow = isWithdrawn ? withdrawn(after, clock.now()) : after;
-    if (next === row || (await ledger.replace(next))) return;
+    if (next === row) return;
+    // A withdrawal leaves a route that was handed over as it is: one in between would not have seen that it is opened.
+    if ((await ledger.replace(next)) && row.status !== 'undeliverable') return;
   }
 }
 

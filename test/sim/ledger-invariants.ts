@@ -1,8 +1,14 @@
-import type { ReferralRecord, ReferralRow, RouteRow, StatementRow } from '../../core/ledger.ts';
+import {
+  isHandOver,
+  type ReferralRecord,
+  type ReferralRow,
+  type RouteRow,
+  type StatementRow,
+} from '../../core/ledger.ts';
 import { SCHEDULE } from '../../core/limits.ts';
 import { mergeRoutes, type PlannedRoute } from '../../core/routing.ts';
 import { fromTimestamp, HOUR, MINUTE } from '../../core/time.ts';
-import type { ReferralCase } from './referral-case.ts';
+import { handOverName, isHandedOver, type ReferralCase } from './referral-case.ts';
 import { type InvariantName, Violation } from './violation.ts';
 import { isSubset } from './witness.ts';
 import type { World } from './world.ts';
@@ -113,7 +119,11 @@ function checkRoute(world: World, subject: ReferralCase, record: ReferralRecord,
   const before = subject.stood.get(agency);
   if (before && !mayFollow(before, row))
     fail('final', subject, `${label}, and was ${before.status} v${before.version}`);
-  subject.stood.set(agency, { status, version });
+  if (due) subject.released.delete(agency);
+  else if (before?.due && row.withdrawalSentAt !== null && world.processes.isRunning(handOverName(subject, agency))) {
+    subject.released.add(agency);
+  }
+  subject.stood.set(agency, { status, version, due });
   if (due && fromTimestamp(due.at) > world.clock.now() + LONGEST_WAIT)
     fail('owed', subject, `${label} is due too late`);
 
@@ -130,10 +140,8 @@ function checkRoute(world: World, subject: ReferralCase, record: ReferralRecord,
     fail('truthful', subject, `${label} was never opened`);
   }
   if (status === 'undeliverable') {
-    const isTold = (event: string) => record.statements.some(({ key }) => key.startsWith(`event#${event}#${agency}#`));
-    if (!isTold(status) && !(subject.handedOver.has(agency) && isTold('handed-over'))) {
-      fail('owed', subject, `${label} and the hotline will not hear of it`);
-    }
+    const isTold = record.statements.some(({ key }) => key === `event#${status}#${agency}#${version}`);
+    if (!isTold && !isHandedOver(record, row)) fail('owed', subject, `${label} and the hotline will not hear of it`);
   }
   const withdrawal = record.statements.find(({ content }) => content.type === 'withdraw');
   if (!withdrawal && (status === 'withdrawn' || row.withdrawalSentAt !== null)) {
@@ -142,9 +150,26 @@ function checkRoute(world: World, subject: ReferralCase, record: ReferralRecord,
   if (!withdrawal || withdrawal.due) return;
   if (isOpen) fail('withdrawn', subject, `${label} after its withdrawal was settled`);
   // Nothing confirms the news, and a queue forgets it: it is owed until custody ends.
-  if (sent && !due && !subject.told.has(agency) && !subject.handedOver.has(agency))
-    fail('withdrawn', subject, `${label} and nobody owes ${agency} the news`);
+  const isExcused =
+    subject.told.has(agency) ||
+    subject.released.has(agency) ||
+    isHandedOver(record, row) ||
+    isOwedByAnswer(record, row, world.clock.now());
+  if (sent && !due && !isExcused) fail('withdrawn', subject, `${label} and nobody owes ${agency} the news`);
 }
+
+/** Whether it was opened after another agency had taken it over, and whoever took that in has yet to look for a withdrawal. */
+const isOwedByAnswer = ({ statements }: ReferralRecord, { agency, version }: RouteRow, now: number): boolean =>
+  statements.some(({ key }) => key === `event#handed-over#${agency}#${version}`) &&
+  statements.some(
+    ({ content, due }) =>
+      content.type === 'outcome' &&
+      content.agency === agency &&
+      content.version === version &&
+      content.status !== 'unreadable' &&
+      due !== undefined &&
+      fromTimestamp(due.at) <= now + SCHEDULE.lease,
+  );
 
 /** A later version begins anew unless withdrawn; the same one stays opened, and may be opened whatever it was called. */
 function mayFollow(before: Pick<RouteRow, 'status' | 'version'>, { status, version }: RouteRow): boolean {
@@ -158,6 +183,9 @@ function checkStatement(world: World, subject: ReferralCase, { routes }: Referra
   const { content, due, key, hotline } = row;
   if (due && fromTimestamp(due.at) > world.clock.now() + LONGEST_WAIT) fail('owed', subject, `${key} is due too late`);
   if (due && subject.settled.has(key)) fail('final', subject, `${key} is owed again`);
+  if (isHandOver(content) && !subject.handOverAsked.has(content.agency)) {
+    fail('truthful', subject, `${key}, and nobody has ordered it`);
+  }
   if (due) return;
   subject.settled.add(key);
   if (content.type === 'route' || content.type === 'withdraw') return;

@@ -8,7 +8,7 @@ import { action, casesOf, pick, which } from './actions.ts';
 import { AGENCIES } from './partners.ts';
 import { describePlan, relayPlan } from './plans.ts';
 import type { Plan } from './processes.ts';
-import type { ReferralCase } from './referral-case.ts';
+import { handOverName, type ReferralCase } from './referral-case.ts';
 import type { World } from './world.ts';
 
 /* What the operator's command does to single referrals; `ops offboard` and `ops redeliver` are made of these. */
@@ -55,6 +55,13 @@ const sendAnew = action({
     `${what} ${index} to ${id}${evenIfOpened ? ', even if opened' : ''}${describePlan(plan)}`,
 });
 
+/** What `id` has not opened, the fallback is to have. */
+export function giveAway(world: World, subject: ReferralCase, id: string, plan: Plan): void {
+  if (!world.partners.isRegistered(FALLBACK)) return;
+  subject.handOverAsked.add(id);
+  operate(world, handOverName(subject, id), plan, (relay) => handOver(relay, subject.name, id, { id: FALLBACK }));
+}
+
 const giveToFallback = action({
   name: 'operator: hand over',
   weight: 1,
@@ -64,10 +71,7 @@ const giveToFallback = action({
   act(world, { which: index, agency: id, plan }) {
     const subject = find(world, index, id);
     if (!subject) return;
-    subject.handedOver.add(id);
-    operate(world, `operator: ${subject.label} to ${FALLBACK}`, plan, (relay) =>
-      handOver(relay, subject.name, id, { id: FALLBACK }),
-    );
+    giveAway(world, subject, id, plan);
   },
   describe: ({ which: index, agency: id, plan }) => `what ${id} has of ${index} to the fallback${describePlan(plan)}`,
 });

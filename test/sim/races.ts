@@ -16,6 +16,7 @@ import {
 } from './actions.ts';
 import { deliver, runSweep } from './functions.ts';
 import type { Fate } from './hotline.ts';
+import { giveAway } from './operator.ts';
 import { AGENCIES } from './partners.ts';
 import { AGENCY_POINTS } from './plans.ts';
 import { CALM, type Plan } from './processes.ts';
@@ -52,6 +53,11 @@ const withdraw: Deed = (_, { hotline, subject }, plan) => hotline.withdraw(subje
 
 const deliverSome: Deed = (world, _, plan) => LANES.forEach((lane) => deliver(world, lane, 10, plan));
 
+const handOver: Deed = (world, { subject }, plan) =>
+  [...subject.stood.keys()].forEach((id) => giveAway(world, subject, id, plan));
+
+const open: Deed = (world, _, plan) => openAll(world, CALM, plan);
+
 interface Contest {
   /** What comes before, in full. */
   before: readonly Deed[];
@@ -70,7 +76,8 @@ const against = (
 ): Contest[] =>
   points.flatMap((at) => Object.entries(others).map(([other, otherDeed]) => ({ ...held, at, other, otherDeed })));
 
-const NEWS = { 'a withdrawal': withdraw, 'a sending on': sendOn, delivery: () => undefined };
+const NEWS = { 'a withdrawal': withdraw, 'a sending on': sendOn, 'a hand-over': handOver, delivery: () => undefined };
+const WRITES = ['ledger.create', 'ledger.replace'];
 const POINTS = ['ledger.replace', 'queues.sendToAgency', 'ledger.create'];
 
 const CONTESTS: readonly Contest[] = [
@@ -86,6 +93,9 @@ const CONTESTS: readonly Contest[] = [
   ),
   ...against({ before: [submit], first: 'sending on', deed: sendOn }, ['ledger.create'], NEWS),
   ...against({ before: [submit], first: 'withdrawal', deed: withdraw }, ['ledger.create'], NEWS),
+  ...against({ before: [submit, deliverSome], first: 'opening', deed: open }, WRITES, NEWS),
+  ...against({ before: [submit, deliverSome, handOver], first: 'late opening', deed: open }, WRITES, NEWS),
+  ...against({ before: [submit, deliverSome], first: 'hand-over', deed: handOver }, WRITES, { ...NEWS, opening: open }),
 ];
 
 const race = action({
@@ -103,12 +113,13 @@ const race = action({
       await world.processes.settle();
     };
     for (const deed of contest.before) await run(deed);
+    const held = world.processes.held;
     await run(contest.deed, holdAt(contest.at));
     world.clock.advance(SECOND);
     await run(contest.otherDeed);
     await run(deliverSome);
     await openAll(world);
-    world.processes.resume(world.processes.held - 1);
+    while (world.processes.held > held) world.processes.resume(world.processes.held - 1);
   },
   describe: ({ contest: { first, at, other }, hotline, address, further }) =>
     `${first}, held at ${at}, against ${other}, by hotline ${hotline} to ${show(address.routing)}, ` +
@@ -196,10 +207,10 @@ async function referOne(world: World, index: number, address: Address): Promise<
   return hotline.cases.at(-1);
 }
 
-async function openAll(world: World, own: Plan = CALM): Promise<void> {
+async function openAll(world: World, own: Plan = CALM, plan: Plan = CALM): Promise<void> {
   for (const lane of LANES) {
     for (const agency of world.agencies) {
-      if (!agency.isPolling) agency.poll(lane, 10, { ...fine(CALM), own, reader: 'works' });
+      if (!agency.isPolling) agency.poll(lane, 10, { ...fine(plan), own, reader: 'works' });
     }
     await world.processes.settle();
   }

@@ -1,6 +1,6 @@
 import type { Acceptance, Submission } from '../../core/contracts.ts';
 import type { ReferralName } from '../../core/ids.ts';
-import type { ReferralRow, RouteRow } from '../../core/ledger.ts';
+import type { ReferralRecord, ReferralRow, RouteRow } from '../../core/ledger.ts';
 import { mergeRoutes, type PlannedRoute, routingKey } from '../../core/routing.ts';
 import type { Routing } from '../../core/schema.ts';
 
@@ -41,11 +41,13 @@ export class ReferralCase {
   /** Those that the relay has taken in. */
   readonly opened = new Set<string>();
   /** How each route stood after the last write, by agency, and the keys of statements that were settled by then. */
-  readonly stood = new Map<string, Pick<RouteRow, 'status' | 'version'>>();
+  readonly stood = new Map<string, Pick<RouteRow, 'status' | 'version' | 'due'>>();
   readonly settled = new Set<string>();
-  /** Agencies to which the operator sent anew what they had opened, and those whose part the fallback was to have. */
+  /** Agencies to which the operator sent anew what they had opened. */
   readonly sentAnew = new Set<string>();
-  readonly handedOver = new Set<string>();
+  /** Agencies whose part the operator wanted the fallback to have, and those that need not hear of the withdrawal since. */
+  readonly handOverAsked = new Set<string>();
+  readonly released = new Set<string>();
   contentRemovedAt: number | undefined;
   /** Since when it may have been forgotten: custody has ended. */
   isForgotten = false;
@@ -79,6 +81,13 @@ export class ReferralCase {
     return versions?.get(Math.max(...versions.keys()));
   }
 }
+
+/** Whether the ledger has another agency take the place of this route as it stands. */
+export const isHandedOver = ({ statements }: ReferralRecord, { agency, version, status }: RouteRow): boolean =>
+  status === 'undeliverable' && statements.some(({ key }) => key === `event#handed-over#${agency}#${version}`);
+
+/** The process in which the operator gives a part to the fallback. */
+export const handOverName = ({ label }: ReferralCase, agency: string): string => `operator: ${label} from ${agency}`;
 
 export const caseKey = ({ hotline, id }: ReferralName): string => `${hotline}/${id}`;
 

@@ -6,7 +6,7 @@ import type { SimulatedAgency } from './agency.ts';
 import { deliver, runSweep } from './functions.ts';
 import { AGENCIES, HOTLINES, STAGE } from './partners.ts';
 import { CALM } from './processes.ts';
-import { caseKey, type ReferralCase } from './referral-case.ts';
+import { caseKey, isHandedOver, type ReferralCase } from './referral-case.ts';
 import { type InvariantName, Violation } from './violation.ts';
 import { isSubset } from './witness.ts';
 import type { World } from './world.ts';
@@ -141,7 +141,8 @@ async function repeatSubmissions(world: World): Promise<void> {
 }
 
 function checkPromises(world: World, subject: ReferralCase, absent: string | undefined): void {
-  const { referral, routes, statements } = world.ledger.record(subject.name);
+  const record = world.ledger.record(subject.name);
+  const { referral, routes, statements } = record;
   if (!referral) return;
   const isWithdrawn = statements.some(({ content }) => content.type === 'withdraw');
   const isBroken = subject.variantOf(referral)?.isBroken === true;
@@ -152,14 +153,14 @@ function checkPromises(world: World, subject: ReferralCase, absent: string | und
     };
     const held = agency.held.get(caseKey(subject.name));
     const promised = subject.promised.get(agency.id);
-    const isHandedOver = subject.handedOver.has(agency.id);
-    if (isWithdrawn && held && !isHandedOver && !subject.told.has(agency.id)) {
+    const route = routes.find((row) => row.agency === agency.id);
+    const hasLeft = subject.released.has(agency.id) || (route && isHandedOver(record, route));
+    if (isWithdrawn && held && !hasLeft && !subject.told.has(agency.id)) {
       fail('withdrawn', 'was not told of the withdrawal');
     }
     if (isBroken && held) fail('intact', 'opened what cannot be opened');
     if (!promised || isWithdrawn || isBroken) continue;
-    const route = routes.find((row) => row.agency === agency.id);
-    if (isHandedOver && route?.status === 'undeliverable') {
+    if (route && isHandedOver(record, route)) {
       checkHandedOver(world, subject, route, absent);
       continue;
     }

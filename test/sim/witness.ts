@@ -9,6 +9,7 @@ import type {
 } from '../../core/contracts.ts';
 import type { ReferralName } from '../../core/ids.ts';
 import { laneOf } from '../../core/lanes.ts';
+import { isHandOver } from '../../core/ledger.ts';
 import type { Lane } from '../../core/names.ts';
 import { type RoutePlan, routingKey } from '../../core/routing.ts';
 import type { Routing } from '../../core/schema.ts';
@@ -164,9 +165,9 @@ export class Witness {
     const { countries: named } = namedIn([submission.routing, ...subject.posted]);
     if (named.some((country) => countries.includes(country))) return true;
     const isUnknown = routingKey(submission.routing) === routingKey({ suspect: [], victim: [] });
+    const isGiven = this.#ledger.record(subject.name).statements.some(({ content }) => isHandOver(content));
     return (
-      fallback === true &&
-      (isUnknown || subject.handedOver.size > 0 || named.some((country) => this.#partners.wasEverUnserved(country)))
+      fallback === true && (isUnknown || isGiven || named.some((country) => this.#partners.wasEverUnserved(country)))
     );
   }
 

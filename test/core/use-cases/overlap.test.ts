@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DAY } from '../../../core/time.ts';
 import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { deliverReferral } from '../../../core/use-cases/deliver.ts';
+import { handOver } from '../../../core/use-cases/hand-over.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
@@ -82,6 +83,25 @@ describe('a statement that is about to be written when custody ends', () => {
     expect(await goOn()).toMatchObject({ outcome: 'finished' });
     await world.pass(60);
     expect(world.ledger.names()).toEqual([]);
+  });
+});
+
+describe('a withdrawal while an agency opens what another was given meanwhile', () => {
+  it('reaches the agency that has opened it', async () => {
+    const world = new World();
+    const sealed = await world.seal(GB, { suspect: ['DE'], victim: [] });
+    const { name, hash } = sealed;
+    await submitReferral(world.relay(), world.hotline(GB), sealed.submission);
+    await world.dispatch();
+    await handOver(world.relay(), name, 'de-police', { id: 'int-clearing' });
+    const token = await world.outcome('de-police', name, hash);
+    const goOn = await holdAt('ledger.replace', (invocation) =>
+      answerReferral(world.relay(invocation), world.agency('de-police'), name, token),
+    );
+    await withdraw(world, sealed);
+    await goOn();
+    await world.pass(5);
+    expect(world.waiting('de-police')).toMatchObject([{ version: 1 }, { kind: 'withdrawn' }]);
   });
 });
 

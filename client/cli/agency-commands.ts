@@ -24,10 +24,10 @@ export function declareAgency(program: Command, run: Run): void {
     name: 'poll',
     summary: 'open what is waiting, urgent first',
     details:
-      'Prints the gist of each referral; --json prints, and --out writes, the whole document. The relay is told that a referral was opened once it was printed and written; what fails before that comes again. AWS credentials are those of the SDK: a role, AWS_PROFILE, and so on.',
+      'Prints the gist of each referral; --json prints, and --out writes, the whole document, which does not come again by itself. The relay is told that a referral was opened once it was printed and written; what fails before that comes again. AWS credentials are those of the SDK: a role, AWS_PROFILE, and so on.',
     examples: [
-      ['agency poll', 'what is there now'],
-      ['agency poll --follow --out ./inbox', 'as it comes, each in ./inbox/<hotline>/<id>.v<version>.json'],
+      ['agency poll --out ./inbox', 'what is there now, each in ./inbox/<hotline>/<id>.v<version>.json'],
+      ['agency poll --out ./inbox --follow', 'as it comes'],
       ['agency poll --json', 'whole documents, for another program'],
     ],
   })

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { Urgency } from '../../core/schema.ts';
 import type { Agency } from '../agency.ts';
 import type { AgencyReferral, Handlers } from '../delivery.ts';
 import { makePrivateFolder, writeDurably } from '../durable-file.ts';
@@ -7,6 +8,7 @@ import { EXIT, type Exit } from './exit.ts';
 import { createPollReport, type PollReporter } from './poll-report.ts';
 import { summarizeReferral, summarizeWithdrawal } from './referral-summary.ts';
 import type { Session } from './session.ts';
+import * as words from './words.ts';
 
 export interface PollOptions {
   follow?: boolean;
@@ -37,7 +39,8 @@ export async function poll(session: Session, { follow = false, out }: PollOption
     }
   }
 
-  const handlers = createHandlers(session, out, orStop);
+  const shown = new Map<Urgency, number>();
+  const handlers = createHandlers(session, { out, orStop, shown });
   const reporter = createPollReport(session, orStop);
   try {
     if (follow) {
@@ -51,6 +54,7 @@ export async function poll(session: Session, { follow = false, out }: PollOption
   }
   await reporter.flush();
   if (broken) throw broken.error;
+  await sumUp(session, shown, out);
   const exit = await reporter.end();
   return io.signal.aborted && !follow ? EXIT.partial : exit;
 }
@@ -81,10 +85,28 @@ function rank(delivery: Delivery): number {
   return delivery.kind === 'referral' && delivery.message.urgency === 'immediate' ? 1 : 2;
 }
 
+/** Says in the end what is above, which may be more than a screen holds, and that a gist is not all. */
+async function sumUp({ json, note }: Session, shown: ReadonlyMap<Urgency, number>, out?: string): Promise<void> {
+  if (json || shown.size === 0) return;
+  const sum = [...shown.values()].reduce((total, number) => total + number);
+  const each = Urgency.options
+    .filter((urgency) => shown.has(urgency))
+    .map((urgency) => `${shown.get(urgency)} ${urgency}`);
+  const kept =
+    out === undefined
+      ? 'This was the gist. Whole documents, with IP addresses, are kept with --out DIR alone; these do not come again by themselves.'
+      : `Whole documents are in ${out}.`;
+  await note(`${words.count(sum, 'referral')}: ${each.join(', ')}.\n${kept}`);
+}
+
+/** @param to `out`: the folder for whole documents; `orStop`: runs what writes; `shown`: counts what was, by urgency */
 function createHandlers(
   session: Session,
-  out: string | undefined,
-  orStop: (act: () => Promise<void>) => Promise<void>,
+  {
+    out,
+    orStop,
+    shown,
+  }: { out?: string | undefined; orStop: (act: () => Promise<void>) => Promise<void>; shown: Map<Urgency, number> },
 ): Handlers {
   const { style, profileArgument } = session;
   return {
@@ -95,6 +117,8 @@ function createHandlers(
         if (out !== undefined) await store(out, hotline, `${id}.v${version}`, record);
         const command = `referral-relay agency answer ${hotline} ${id} STATUS${profileArgument}`;
         await session.show(record, summarizeReferral(opened, style, command));
+        const { urgency } = opened.referral;
+        shown.set(urgency, (shown.get(urgency) ?? 0) + 1);
       }),
     withdrawn: (withdrawal) =>
       orStop(async () => {

@@ -51,11 +51,15 @@ const stated = (id: string): string[] =>
 
 const now = (): string => `${toTimestamp(world.clock.now()).slice(0, 16).replace('T', ' ')} UTC`;
 
+/** What is said in the end where whole documents were not asked for. */
+const GIST =
+  'This was the gist. Whole documents, with IP addresses, are kept with --out DIR alone; these do not come again by themselves.';
+
 describe('poll', () => {
   it('prints what an investigator wants to know first, and tells the relay that it was opened', async () => {
     const id = await submit();
     const { exit, out, err } = await agency(['poll']);
-    expect({ exit, err }).toEqual({ exit: 0, err: '' });
+    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${GIST}\n` });
     expect(out.split('\n')).toEqual([
       `IMMEDIATE  ${id}`,
       `  From       gb-hotline, version 1, taken in ${now()}`,
@@ -91,6 +95,15 @@ describe('poll', () => {
     const ids = [await submit(routine), await submit(immediate)];
     const { out } = await agency(['poll']);
     expect(out.match(/^(?:IMMEDIATE|ROUTINE).*$/gm)).toEqual([`IMMEDIATE  ${ids[1]}`, `ROUTINE  ${ids[0]}`]);
+  });
+
+  it('counts in the end what it has shown, and says where whole documents are', async () => {
+    for (const draft of [routine, immediate]) await submit(draft);
+    const { exit, err } = await agency(['poll', '--out', folder.path('inbox')]);
+    expect({ exit, err }).toEqual({
+      exit: 0,
+      err: `2 referrals: 1 immediate, 1 routine.\nWhole documents are in ${folder.path('inbox')}.\n`,
+    });
   });
 
   it('says so when nothing is waiting', async () => {
@@ -250,7 +263,7 @@ describe('poll', () => {
     };
     const io = { signal: interrupt.signal, aws: { ...machine.aws, inbox } };
     const { exit, out, err } = await agency(['poll', '--follow'], io);
-    expect({ exit, err }).toEqual({ exit: 0, err: '' });
+    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${GIST}\n` });
     expect(out).toContain(id);
   });
 });

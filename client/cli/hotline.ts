@@ -25,9 +25,11 @@ export async function check(
   const { good, bad, warning } = session.style;
   const sources = await findSources(inputs, session.io);
   let faulty = 0;
+  let improvable = 0;
   for (const { name, read } of sources) {
     const { faults, warnings, plan } = await reviewOf(session, async () => hotline.check(await read(), { offline }));
     if (faults.length > 0) faulty += 1;
+    else if (warnings.length > 0) improvable += 1;
     const heading = faults.length > 0 ? bad('faulty') : warnings.length > 0 ? warning('could be better') : good('good');
     const lines = [
       `${heading}  ${safeLine(name)}`,
@@ -39,6 +41,10 @@ export async function check(
         : []),
     ];
     await session.show({ input: name, faults, warnings, ...plan }, lines.join('\n'));
+  }
+  if (sources.length > 1) {
+    const fine = sources.length - faulty - improvable;
+    await session.note(`${fine} good, ${improvable} could be better, ${faulty} faulty.`);
   }
   if (faulty === 0) return EXIT.ok;
   return faulty < sources.length ? EXIT.partial : EXIT.refused;

@@ -19,7 +19,7 @@ export interface KeygenOptions {
 }
 
 /** What an agency adds to its profile once it is registered. */
-const AGENCY_EXAMPLE = `    "countries": ["GB"],
+const AGENCY_EXAMPLE = `    "countries": ["…"],
     "queues": { "urgent": "https://sqs.…", "routine": "https://sqs.…" },
     "kmsKey": "arn:aws:kms:…",
     "region": "eu-west-1"`;
@@ -55,7 +55,7 @@ export async function keygen(session: Session, folder: string | undefined, optio
   const lines = [
     `The private key is in ${path.join(home, `${name}.pem`)}: it never leaves this machine.`,
     '',
-    `1. Send the operator of the relay ${publicFile}:`,
+    `1. Add the public key, ${publicFile}, to "keys" in your registry file, and send that file to the operator:`,
     `     ${JSON.stringify(jwk)}`,
     '2. Read its fingerprint out to them by telephone, so that both know that nobody changed it on the way:',
     `     ${session.style.strong(groups(fingerprint))}`,

@@ -23,6 +23,7 @@ describe('keygen', () => {
     expect(thumbprint(jwk)).toBe(profile.signingKey.kid);
     expect(out).toContain(JSON.stringify(jwk));
     expect(out).toContain(groups(thumbprint(jwk)));
+    expect(out).toContain(`Add the public key, ${home('signing-key.jwk.json')}, to "keys" in your registry file`);
   });
 
   it('makes Ed25519 if not told otherwise', async () => {
@@ -47,6 +48,8 @@ describe('keygen', () => {
   it('tells an agency what its profile still needs, which the profile then says itself', async () => {
     const { out } = await command(['keygen', home(), '--kind', 'agency', ...HOTLINE.slice(2)]);
     expect(out).toContain('"kmsKey": "arn:aws:kms:…"');
+    // Nothing that would be taken as it stands: with another's country, all that comes would be unreadable.
+    expect(out).toContain('"countries": ["…"]');
     const { exit, err } = await command(['agency', 'poll', '--profile', home()]);
     expect(exit).toBe(2);
     for (const member of ['/countries', '/queues', '/kmsKey', '/region']) expect(err).toContain(`${member} is missing`);

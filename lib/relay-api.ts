@@ -13,14 +13,15 @@ import {
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
-import { type Alarm, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { type Alarm, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { FilterPattern, LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { DEFAULT_FUNCTION, ENDPOINTS } from '../core/endpoints.ts';
+import { METRIC_NAMESPACE, STAGE_DIMENSION } from '../core/metrics.ts';
 import { accessLogGroup, type FunctionName } from '../core/names.ts';
 import { createAlarm } from './alarms.ts';
 import { acknowledge } from './nag.ts';
@@ -43,6 +44,8 @@ const ACCESS_LOG = {
   source: '$context.identity.sourceIp',
   route: '$context.routeKey',
   status: '$context.status',
+  /** Of Lambda, whatever its function answered; "-" where the gateway answered by itself. */
+  integration: '$context.integrationStatus',
   bytes: '$context.responseLength',
   milliseconds: '$context.responseLatency',
   error: '$context.integrationErrorMessage',
@@ -77,7 +80,7 @@ export class RelayApi extends Construct {
       throttle: { rateLimit: settings.throttling.rate, burstLimit: settings.throttling.burst },
       accessLogSettings: {
         destination: new LogGroupLogDestination(log),
-        format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+        format: AccessLogFormat.custom(JSON.stringify({ stage: place.stage, ...ACCESS_LOG })),
       },
     });
     if (domain) new ApiMapping(this, 'Mapping', { api: this.api, domainName: createDomain(this, domain), stage });
@@ -91,6 +94,7 @@ export class RelayApi extends Construct {
       threshold: 1,
       periods: 2,
     });
+    watchThrottling(this, place, log);
     new CfnOutput(scope, 'ApiUrl', { value: `https://${this.authority}` });
   }
 
@@ -111,6 +115,42 @@ export class RelayApi extends Construct {
     }
     add('Route-default', DEFAULT_FUNCTION, HttpRouteKey.DEFAULT);
   }
+}
+
+/**
+ * Calls that the gateway itself turns away, whoever makes them: no function hears of them, and no metric of AWS tells them
+ * from other 4xx. It logs them, if not all of very many (API Gateway, "Logging").
+ */
+function watchThrottling(scope: Construct, place: Place, log: LogGroup): void {
+  const metric = { metricNamespace: METRIC_NAMESPACE, metricName: 'throttled' };
+  log.addMetricFilter('Throttled', {
+    ...metric,
+    filterPattern: FilterPattern.all(
+      FilterPattern.stringValue('$.status', '=', '429'),
+      FilterPattern.stringValue('$.integration', '=', '-'),
+    ),
+    metricValue: '1',
+    dimensions: { [STAGE_DIMENSION]: '$.stage' },
+  });
+  createAlarm(scope, 'Throttles', {
+    place,
+    holder: 'api',
+    what: 'throttles',
+    description:
+      'API Gateway turns calls away (429), of whichever partner, for there are more than it lets through. Partners repeat them, and wait.',
+    runbook: 'service-faults.md#calls-turned-away',
+    metric: new Metric({
+      namespace: metric.metricNamespace,
+      metricName: metric.metricName,
+      dimensionsMap: { [STAGE_DIMENSION]: place.stage },
+      statistic: Stats.SUM,
+      period: Duration.minutes(1),
+    }),
+    threshold: 1,
+    // A bulk may begin with a burst; its hotline then slows down.
+    periods: 5,
+    ofThem: 3,
+  });
 }
 
 function createDomain(scope: Construct, domain: NonNullable<StageSettings['domain']>): DomainName {

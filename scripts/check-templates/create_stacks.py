@@ -31,7 +31,8 @@ LACKS = set("""
 AWS::ApiGatewayV2::Api AWS::ApiGatewayV2::ApiMapping AWS::ApiGatewayV2::DomainName AWS::ApiGatewayV2::Integration
 AWS::ApiGatewayV2::Route AWS::ApiGatewayV2::Stage
 AWS::CloudWatch::Alarm AWS::CodeDeploy::Application AWS::CodeDeploy::DeploymentGroup AWS::Lambda::Alias
-AWS::Lambda::EventInvokeConfig AWS::RolesAnywhere::CRL AWS::RolesAnywhere::Profile AWS::RolesAnywhere::TrustAnchor
+AWS::Lambda::EventInvokeConfig AWS::Logs::MetricFilter
+AWS::RolesAnywhere::CRL AWS::RolesAnywhere::Profile AWS::RolesAnywhere::TrustAnchor
 AWS::SNS::Subscription AWS::SNS::TopicPolicy AWS::SQS::QueuePolicy
 """.split())
 

@@ -221,6 +221,7 @@ describe('the API', () => {
     ).toEqual([
       'identity.sourceIp',
       'integrationErrorMessage',
+      'integrationStatus',
       'requestId',
       'requestTimeEpoch',
       'responseLatency',
@@ -231,6 +232,36 @@ describe('the API', () => {
     expect(propertiesOf(withDomain, 'AWS::ApiGatewayV2::Stage')).toMatchObject([
       { DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 80 } },
     ]);
+  });
+
+  it('raises an alarm when it turns calls away by itself, which only its log tells from other calls', () => {
+    const [stage] = propertiesOf(service, 'AWS::ApiGatewayV2::Stage');
+    const { DestinationArn, Format } = z
+      .object({ DestinationArn: z.unknown(), Format: z.string() })
+      .parse(stage?.['AccessLogSettings']);
+    const [filter, ...others] = propertiesOf(service, 'AWS::Logs::MetricFilter');
+    expect(others).toEqual([]);
+    expect(resolve(DestinationArn)).toContain(String(resolve(filter?.['LogGroupName'])));
+    expect(filter).toMatchObject({
+      FilterPattern: '{ ($.status = "429") && ($.integration = "-") }',
+      MetricTransformations: [
+        { MetricNamespace: 'ReferralRelay', MetricName: 'throttled', Dimensions: [{ Key: 'Stage', Value: '$.stage' }] },
+      ],
+    });
+    expect(JSON.parse(Format)).toMatchObject({
+      stage: 'prod',
+      status: '$context.status',
+      integration: '$context.integrationStatus',
+    });
+    expect(
+      findProperties(service, 'AWS::CloudWatch::Alarm', 'AlarmName', 'referral-relay-prod-api-throttles'),
+    ).toMatchObject({
+      Namespace: 'ReferralRelay',
+      MetricName: 'throttled',
+      Dimensions: [{ Name: 'Stage', Value: 'prod' }],
+      Statistic: 'Sum',
+      Threshold: 1,
+    });
   });
 
   it('is at its own name without a domain', () => {

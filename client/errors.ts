@@ -8,7 +8,7 @@ import { UnconfirmedKeyError } from '../core/taken-statement.ts';
 
 /** What stands between a client and its work, other than the relay's own refusal. */
 export type ClientErrorCode =
-  /** Nobody answers at the relay's address, or the way there is broken. */
+  /** Nobody answers at the relay's address, something else than the relay does, or the way there is broken. */
   | 'relay-unreachable'
   /** What answered does not keep to the protocol, or says something that is not ours. */
   | 'unexpected-answer'
@@ -40,7 +40,7 @@ export class ClientError extends Error {
   }
 }
 
-/** The relay refused a call (protocol section 9): its problem document, or a bare answer of the gateway in front of it. */
+/** The relay refused a call (protocol section 9): its problem document, or a bare `408`, `429` or `5xx` of what is in front of it. */
 export class RelayProblem extends Error {
   /** HTTP status. */
   readonly status: number;

@@ -156,11 +156,18 @@ function createGate(places: number): <T>(lane: Lane, act: () => Promise<T>) => P
 
 const isFatal = (error: unknown): boolean => error instanceof ClientError && FATAL.has(error.code);
 
-/** Refusals that the answer to any other message would meet as well, until somebody mends clock, key or address. */
-const OF_EVERY_CALL = new Set<RelayProblem['code']>(['unauthorized', 'stale-signature', 'wrong-role', 'unknown']);
+/** What the answer to any other message would meet as well, until somebody mends clock, key or address. */
+const OF_EVERY_CALL = new Set<RelayProblem['code'] | ClientErrorCode>([
+  'unauthorized',
+  'stale-signature',
+  'wrong-role',
+  'unknown',
+  'unexpected-answer',
+]);
 
 const isTrouble = (error: unknown): boolean =>
-  isPassing(error) || (error instanceof RelayProblem && OF_EVERY_CALL.has(error.code));
+  isPassing(error) ||
+  ((error instanceof RelayProblem || error instanceof ClientError) && OF_EVERY_CALL.has(error.code));
 
 /** One pause after each trouble, longer each time until something succeeds. */
 function createTrouble(runtime: Runtime): {

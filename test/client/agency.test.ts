@@ -268,6 +268,20 @@ describe('a message that cannot be opened', () => {
     },
   );
 
+  it.each([400, 403, 404, 409, 422])('is not taken for answered where only the gateway says %i', async (status) => {
+    const id = await submit();
+    tamper('urgent', (message) => ({ ...message, urgency: 'high' }));
+    const fetch: Runtime['fetch'] = async (url, init) =>
+      url.endsWith('/outcomes')
+        ? Response.json({ message: 'Not Found' }, { status })
+        : (options.runtime?.fetch ?? globalThis.fetch)(url, init);
+    const cut = createAgency({ ...options, runtime: { ...options.runtime, fetch } });
+    expect(await handleAll(take, cut)).toMatchObject([{ result: 'left', error: { code: 'relay-unreachable' } }]);
+    world.clock.advance(MINUTE);
+    expect(await handleAll()).toMatchObject([{ result: 'unreadable', answered: true }]);
+    expect(stated(id)).toEqual([[POLICE, 'unreadable', 'envelope']]);
+  });
+
   it('goes to the dead letters in the end', async () => {
     await submit();
     tamper('urgent', (message) => ({ ...message, urgency: 'high' }));

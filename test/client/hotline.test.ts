@@ -312,6 +312,15 @@ describe('submit', () => {
     expect(await hotline.submit(id)).toMatchObject({ id });
   });
 
+  it.each([400, 403, 404, 413, 431])('goes on owing what something else than the relay refuses: %i', async (status) => {
+    const { id } = await hotline.seal(immediate);
+    const refuse = () => Promise.resolve(Response.json({ message: 'No' }, { status }));
+    const elsewhere = createHotline({ ...options, runtime: { ...options.runtime, fetch: refuse } });
+    await expect(elsewhere.submit(id)).rejects.toMatchObject({ code: 'relay-unreachable' });
+    expect(await options.journal.read(id)).toMatchObject({ state: 'sealed' });
+    expect(await hotline.submit(immediate)).toMatchObject({ id });
+  });
+
   it.each([
     ['id', { id: '019ab3f0-2a80-7c11-9d2e-5f6a7b8c9d0e' }],
     ['hotline', { hotline: 'us-hotline' }],

@@ -203,7 +203,7 @@ describe('run', () => {
   it.each(['unauthorized', 'stale-signature', 'wrong-role', 'unknown', 'slow-down', 'try-again'] as const)(
     'pauses while the relay answers %s, as it would to the next message',
     async (code) => {
-      const status = code === 'unknown' ? 404 : ERRORS[code].status;
+      const status = code === 'unknown' ? 418 : ERRORS[code].status;
       const results = [leftBy(new RelayProblem({ status, code, detail: 'mend this' }))];
       const stop = new AbortController();
       const script = { polls: [1, 0, 1, 0, 0, 0], results, exhausted: () => stop.abort() };
@@ -211,6 +211,14 @@ describe('run', () => {
       expect(waits).toEqual([1_000, 2_000]);
     },
   );
+
+  it('pauses while what answers at its address is not the relay', async () => {
+    const results = [leftBy(new ClientError('unexpected-answer', 'a page')), leftBy(unreachable)];
+    const stop = new AbortController();
+    const script = { polls: [1, 0, 1, 0, 0, 0], results, exhausted: () => stop.abort() };
+    const { waits } = await run(script, { drain: false, signal: stop.signal });
+    expect(waits).toEqual([1_000, 2_000]);
+  });
 
   it('does not pause because of one partner or message, nor of a handler that fails', async () => {
     const expired = new RelayProblem({ status: 410, code: 'content-expired', detail: 'gone' });

@@ -2,8 +2,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClientError, RelayProblem } from '../../client/errors.ts';
+import { ClientError, isPassing, RelayProblem } from '../../client/errors.ts';
 import { attemptTimeout, createTransport, type TransportOptions, waitAfter } from '../../client/transport.ts';
+import { ERRORS } from '../../core/errors.ts';
 import { checkContentDigest, verifyRequest } from '../../core/profile.ts';
 import { makeSigner } from '../support/envelope.ts';
 
@@ -171,10 +172,18 @@ describe('a failure that may pass', () => {
 });
 
 describe('a refusal', () => {
-  it.each([400, 401, 403, 404, 409, 410, 413, 415, 422])('of status %i is final', async (status) => {
-    const { transport, sent } = scripted([json(status, problem('malformed', status)), ok]);
-    expect(await failureOf(transport.call(POST))).toMatchObject({ name: 'RelayProblem', status });
-    expect(sent).toHaveLength(1);
+  it.each(Object.entries(ERRORS).filter(([, { status }]) => status !== 429 && status !== 503))(
+    'with the code %s is final',
+    async (code, { status }) => {
+      const { transport, sent } = scripted([json(status, problem(code, status)), ok]);
+      expect(await failureOf(transport.call(POST))).toMatchObject({ name: 'RelayProblem', status, code });
+      expect(sent).toHaveLength(1);
+    },
+  );
+
+  it('with a code of a later version is a refusal all the same', async () => {
+    const { transport } = scripted([json(418, problem('teapot', 418))]);
+    expect(await failureOf(transport.call(POST))).toMatchObject({ name: 'RelayProblem', status: 418, code: 'unknown' });
   });
 
   it('is a problem with its code, its faults and its members', async () => {
@@ -208,20 +217,28 @@ describe('a refusal', () => {
     expect(String(failure)).toContain(PARTNER);
     expect(String(failure)).toContain(signer.kid);
   });
-
-  it.each([
-    [404, { message: 'Not Found' }, 'not-found'],
-    [413, { message: 'Request Too Long' }, 'too-large'],
-    [403, { message: 'Forbidden' }, 'unknown'],
-    [400, 'no problem document', 'unknown'],
-    [418, { ...problem('teapot', 418) }, 'unknown'],
-  ])('of the gateway itself (%i %j) has the code %s', async (status, body, code) => {
-    const { transport } = scripted([json(status, body)]);
-    expect(await failureOf(transport.call(POST))).toMatchObject({ name: 'RelayProblem', status, code });
-  });
 });
 
 describe('an answer that is none of the relay', () => {
+  it.each<[number, unknown]>([
+    [400, 'no problem document'],
+    [400, { message: 'Bad Request' }],
+    [401, { message: 'Unauthorized' }],
+    [403, { message: 'Forbidden' }],
+    [404, { message: 'Not Found' }],
+    [404, { code: 'not-found', detail: 'Of another service.' }],
+    [400, { ...problem('malformed', 400), type: 'https://proxy.example/malformed' }],
+    [404, problem('malformed', 400)],
+    [413, { message: 'Request Too Long' }],
+    [431, ''],
+  ])('is no verdict of the relay: %i %j', async (status, body) => {
+    const { transport, sent } = scripted([json(status, body)]);
+    const failure = await failureOf(transport.call(POST));
+    expect(failure).toBeInstanceOf(ClientError);
+    expect(failure).toMatchObject({ code: 'relay-unreachable', message: expect.stringContaining(`${status}`) });
+    expect([isPassing(failure), sent.length]).toEqual([true, 1]);
+  });
+
   it.each([
     ['a redirect', () => new Response(null, { status: 302, headers: { location: 'https://elsewhere.example/' } })],
     ['a page', () => new Response('<html>Sign in to the Wi-Fi</html>')],

@@ -13,9 +13,10 @@ const KID = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs';
 const NOW = Date.parse('2026-11-23T09:30:00.000Z');
 
 /** The relay's own answer, as the transport reads it. */
-function refused(code: ErrorCode, detail: string, more: object = {}): RelayProblem {
+function refused(code: ErrorCode, detail: string, more: object = {}): unknown {
   const { status } = ERRORS[code];
-  const body = Buffer.from(JSON.stringify({ code, detail, ...more }));
+  const type = `urn:referral-relay:error:${code}`;
+  const body = Buffer.from(JSON.stringify({ type, code, detail, ...more }));
   return readProblem(new Response(null, { status }), body, { partner: 'gb-iwf', kid: KID, now: NOW });
 }
 

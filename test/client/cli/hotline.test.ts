@@ -310,8 +310,10 @@ describe('outcomes', () => {
 const coded = (code: string) => () => Promise.reject(Object.assign(new Error('trouble'), { code }));
 const refused =
   (status: number, code: string, headers = {}) =>
-  () =>
-    Promise.resolve(Response.json({ code, detail: `It is ${code}.` }, { status, headers }));
+  () => {
+    const problem = { type: `urn:referral-relay:error:${code}`, code, detail: `It is ${code}.` };
+    return Promise.resolve(Response.json(problem, { status, headers }));
+  };
 
 /**
  * Follows while `trouble` answers, in place of the relay, the calls to `path` that have these numbers, from 1; until
@@ -370,6 +372,11 @@ describe('outcomes that are followed', () => {
     ['there is no such name', coded('ENOTFOUND'), 'There is no host relay.example'],
     ['the network is down', coded('ENETUNREACH'), 'https://relay.example could not be reached (ENETUNREACH)'],
     ['the relay is overloaded', refused(503, 'try-again'), 'It is try-again.'],
+    [
+      'only a gateway answers',
+      () => Promise.resolve(Response.json({ message: 'Not Found' }, { status: 404 })),
+      "What answers at the relay's address is not the relay (HTTP status 404).",
+    ],
   ])('go on where %s, however long, and the person is told', async (_, trouble, text) => {
     const id = await submitted();
     await state('de-police', id);

@@ -90,8 +90,11 @@ export class UntrustedKeyError extends UnconfirmedKeyError {
   readonly use: KeyUse;
   /** The fingerprint: RFC 7638 thumbprint of the key. */
   readonly kid: string;
-  /** `changed`: other keys of this partner, for this use, are trusted already. */
-  readonly situation: 'unknown' | 'changed';
+  /**
+   * `changed`: other keys of this partner, for this use, are trusted already; `compromised`: it is listed as such, so that
+   * nobody is asked to confirm it any more.
+   */
+  readonly situation: 'unknown' | 'changed' | 'compromised';
 
   constructor({ partner, use, kid, situation }: UntrustedKey) {
     super(describeUntrusted({ partner, use, kid, situation }));
@@ -109,6 +112,9 @@ type UntrustedKey = Pick<UntrustedKeyError, 'partner' | 'use' | 'kid' | 'situati
 export type KeyUse = 'signing' | 'intake';
 
 function describeUntrusted({ partner, use, kid, situation }: UntrustedKey): string {
+  if (situation === 'compromised') {
+    return `The signing key ${kid} of ${partner} has been compromised, and you had not trusted it before: it cannot be confirmed any more, and what it signed stays unproven. Ask ${partner}, by telephone or in person, to send it anew under its present key.`;
+  }
   // An intake key is one's own, but it lives at the relay.
   const who = use === 'intake' ? 'the operator of the relay' : partner;
   const command = `run "referral-relay trust ${partner}"`;

@@ -15,7 +15,7 @@ export function createKeyring(directory: DirectoryClient, trust: Trust): Partner
         (await directory[which]()).partners.get(partner)?.keys.get(kid);
       const key = (await find('current')) ?? (await find('refresh'));
       // What does not count needs no confirming, and of a compromised key nobody is offered it.
-      if (key && countsAt(key, takenInAt)) await trust.require({ partner, use: 'signing', kid });
+      if (key && countsAt(key, takenInAt)) await trust.require({ ...key, partner, use: 'signing' });
       return key;
     },
     async mayForward(partner) {

@@ -66,7 +66,9 @@ async function check<P extends Required<Subject>>(
     return { ...taken, check: 'invalid', detail: 'It is about another referral.' };
   } catch (error) {
     if (error instanceof RelayError) return { ...taken, check: 'invalid', detail: error.message };
-    if (error instanceof UntrustedKeyError) return { ...taken, check: 'untrusted', error };
-    throw error;
+    if (!(error instanceof UntrustedKeyError)) throw error;
+    // Waiting for it to be confirmed would be for ever.
+    if (error.situation === 'compromised') return { ...taken, check: 'invalid', detail: error.message };
+    return { ...taken, check: 'untrusted', error };
   }
 }

@@ -70,7 +70,7 @@ export interface TrustEntry {
 
 export interface Trust {
   /** @throws {UntrustedKeyError} unless the user has confirmed this key */
-  require(key: Pick<TrustEntry, 'partner' | 'use' | 'kid'>): Promise<void>;
+  require(key: Pick<TrustEntry, 'partner' | 'use' | 'kid' | 'compromisedAt'>): Promise<void>;
   /**
    * The keys that a directory lists and this partner relies on, by partner, to be shown before they are confirmed. A
    * compromised key that was not confirmed in time is not offered any more.
@@ -90,7 +90,8 @@ export function createTrust(store: TrustStore, self: { id: string; kind: 'hotlin
     async require(key) {
       if (isOwn(key)) return;
       const state = stateOf(await store.read(), key);
-      if (state !== 'trusted') throw new UntrustedKeyError({ ...key, situation: state });
+      if (state === 'trusted') return;
+      throw new UntrustedKeyError({ ...key, situation: key.compromisedAt === undefined ? state : 'compromised' });
     },
 
     async review(directory, partner) {

@@ -551,6 +551,18 @@ describe('outcomes', () => {
     expect(await collect(careful)).toMatchObject([{ check: 'verified', payload: { agency: 'de-police' } }]);
   });
 
+  it('gives up what nobody can confirm any more: a key that was compromised before it was trusted', async () => {
+    const id = await answered();
+    world.clock.advance(SECOND);
+    const burnt = { jwk: signerOf('de-police').record.jwk, compromisedAt: world.at() };
+    world.registry = testRegistry({ 'de-police': { keys: [burnt] } });
+    const careful = createHotline({ ...options, trust: createTrustMemory() });
+    const detail = expect.stringContaining('Ask de-police, by telephone or in person, to send it anew') as string;
+    expect(await collect(careful)).toContainEqual(expect.objectContaining({ referral: id, check: 'invalid', detail }));
+    world.clock.advance(3 * MINUTE);
+    expect(await collect()).toMatchObject([{ check: 'verified', payload: { agency: 'ca-police' } }]);
+  });
+
   it('passes on events, and acknowledges those it does not know, and kinds as well', async () => {
     const { id } = await hotline.submit(immediate);
     const item = { hotline: ID, referral: id, at: world.at() };

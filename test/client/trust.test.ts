@@ -191,7 +191,9 @@ describe('the keyring', () => {
     transport.document = { ...document, agencies: [agency('de-police', [{ signer: police, compromisedAt: DAY }])] };
     expect(await keysCountingAt(keyring, 'de-police', DAY)(police.kid)).toBeUndefined();
     const before = keysCountingAt(keyring, 'de-police', BEFORE);
-    await expect(before(police.kid)).rejects.toMatchObject({ situation: 'unknown' });
+    await expect(before(police.kid)).rejects.toMatchObject({ situation: 'compromised' });
+    await expect(before(police.kid)).rejects.toThrow(/cannot be confirmed any more.* Ask de-police.* to send it anew/);
+    await expect(before(police.kid)).rejects.not.toThrow('referral-relay trust');
   });
 
   it('asks the directory anew before it gives a key up, and then says that there is none', async () => {

@@ -58,11 +58,13 @@ export async function* receiveOutcomes(
 ): AsyncGenerator<Outcome, void, undefined> {
   const { calls, runtime } = parts;
   let troubles = 0;
+  /** After as much as could be received there is likely more: then nobody has to wait. */
+  let isFull = false;
   for (;;) {
     /** The consumer has an item, and may not want another: what fails then is theirs to know. */
     let isHandedOut = false;
     try {
-      const items = await receive(calls, drain, signal);
+      const items = await receive(calls, drain ? 1 : isFull ? 0 : LIMITS.receiveWaitSeconds, signal);
       if (items === undefined || (drain && items.length === 0)) return;
       for await (const outcome of readBatch(items, parts)) {
         isHandedOut = true;
@@ -70,6 +72,7 @@ export async function* receiveOutcomes(
         isHandedOut = false;
       }
       troubles = 0;
+      isFull = items.length === LIMITS.receiveItems;
     } catch (error) {
       if (onTrouble === undefined || isHandedOut || signal?.aborted || !isPassing(error)) throw error;
       const asked = error instanceof RelayProblem ? (error.retryAfter ?? 0) : 0;
@@ -113,10 +116,10 @@ async function* readBatch(items: readonly ReceivedItem[], parts: Parts): AsyncGe
 }
 
 /** `undefined` once the consumer's signal is aborted. Draining waits a little, for only a waiting receive asks all of SQS. */
-async function receive(calls: RelayCalls, drain: boolean, signal?: AbortSignal): Promise<ReceivedItem[] | undefined> {
+async function receive(calls: RelayCalls, wait: number, signal?: AbortSignal): Promise<ReceivedItem[] | undefined> {
   if (signal?.aborted) return undefined;
   try {
-    return await calls.receive(LIMITS.receiveItems, drain ? 1 : LIMITS.receiveWaitSeconds, signal);
+    return await calls.receive(LIMITS.receiveItems, wait, signal);
   } catch (error) {
     if (signal?.aborted) return undefined;
     throw error;

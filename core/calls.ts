@@ -43,7 +43,7 @@ export async function answer(
   return { status: repeated ? 200 : 201, body };
 }
 
-export async function receive(relay: Pick<Relay, 'ledger' | 'queues'>, call: Call): Promise<Reply> {
+export async function receive(relay: Pick<Relay, 'ledger' | 'queues' | 'clock'>, call: Call): Promise<Reply> {
   const hotline = hotlineOf(call);
   const request = parse(ReceiveRequest, call.json(), 'malformed');
   return { status: 200, body: await receiveOutcomes(relay, hotline, request) };

@@ -12,6 +12,8 @@ export const LIMITS = {
   statementSkew: 5 * MINUTE,
   receiveItems: 10,
   receiveWaitSeconds: 20,
+  /** How many calls of one hotline may wait for items at the same time, in the long run; see docs/adr/014. */
+  waitingReceives: 20,
   /** Receipts in one acknowledgement. */
   receipts: 100,
 } as const;

@@ -66,8 +66,8 @@ export interface Ledger {
   take(hotline: string, bucket: Bucket, perMinute: number, now: number): Promise<boolean>;
 }
 
-/** Submissions that are counted together. */
-export type Bucket = 'immediate' | 'other';
+/** What is counted together: submissions, by urgency, or the time for which calls wait for items. */
+export type Bucket = 'immediate' | 'other' | 'waiting';
 
 /** "Look after this referral", or, with `agency`, "make this attempt at this route"; stale attempts have no effect. */
 export interface DispatchMessage extends ReferralName {

@@ -58,7 +58,7 @@ export function indexKey(row: LedgerRow): Pick<LedgerItem, 'pk' | 'sk' | 'lane' 
   return { pk, sk, ...(lane !== undefined && { lane }), ...(dueAt !== undefined && { dueAt }) };
 }
 
-/** The item that counts a hotline's submissions. It has a partition of its own: what it is written for is a flood. */
+/** The item that counts what a hotline does. It has a partition of its own: what it is written for is a flood. */
 export const bucketKey = (hotline: string, bucket: Bucket): { pk: string; sk: string } => ({
   pk: `bucket#${hotline}#${bucket}`,
   sk: 'bucket',

@@ -133,7 +133,14 @@ export function idleUsage({ hotlines, agencies } = SIZE): Record<
 /** Hotlines that ask `times` a month for what there is, and wait for `seconds` each time. */
 function hotlineUsage(hotlines: number, times: number, seconds: number): Usage {
   const calls = hotlines * times;
-  return { api: calls, sqs: calls, invocation: calls, compute: calls * compute('collect', seconds), read: calls };
+  return {
+    api: calls,
+    sqs: calls,
+    invocation: calls,
+    compute: calls * compute('collect', seconds),
+    read: calls,
+    write: calls,
+  };
 }
 
 /** `outcomes --follow`: 20 seconds at a time, day and night. */

@@ -1,23 +1,31 @@
 import * as z from 'zod/mini';
 import { decodeBase64url, encodeBase64url } from '../base64url.ts';
 import type { InboxItem } from '../contracts.ts';
+import { RelayError } from '../errors.ts';
 import type { ReferralName } from '../ids.ts';
 import { parseJson } from '../json.ts';
+import { LIMITS } from '../limits.ts';
 import type { Relay } from '../ports.ts';
 import type { Hotline } from '../registry.ts';
 import { ReferralId } from '../schema.ts';
+import { MINUTE, SECOND } from '../time.ts';
 
-type Parts = Pick<Relay, 'ledger' | 'queues'>;
+type Parts = Pick<Relay, 'ledger' | 'queues' | 'clock'>;
 
 /** What a receipt stands for; a hotline can only make ones that reach its own queue and its own rows. */
 const Receipt = z.tuple([z.string(), ReferralId, z.string().check(z.maxLength(200))]);
 
-/** The next items of the hotline's inbox (protocol section 7), each with the receipt that acknowledges it. */
+/**
+ * The next items of the hotline's inbox (protocol section 7), each with the receipt that acknowledges it.
+ * @throws {RelayError} `slow-down` if too many calls of this hotline wait already
+ */
 export async function receiveOutcomes(
-  { queues }: Parts,
+  relay: Parts,
   hotline: Hotline,
   { max, wait }: { max: number; wait: number },
 ): Promise<{ items: (InboxItem & { receipt: string })[] }> {
+  const { queues } = relay;
+  if (wait > 0) await keepPlaces(relay, hotline, wait);
   const received = await queues.receive(hotline.id, max, wait);
   return {
     items: received.map(({ handle, message: { key, item } }) => ({
@@ -28,11 +36,23 @@ export async function receiveOutcomes(
 }
 
 /**
+ * A call that waits holds a place which other hotlines need. Nobody knows how many do so now; but the time that they may
+ * wait can be counted as it is asked for, and so their number is bounded.
+ */
+async function keepPlaces({ ledger, clock }: Parts, hotline: Hotline, wait: number): Promise<void> {
+  const perMinute = (LIMITS.waitingReceives * MINUTE) / (wait * SECOND);
+  if (await ledger.take(hotline.id, 'waiting', perMinute, clock.now())) return;
+  throw new RelayError('slow-down', `Wait with at most ${LIMITS.waitingReceives} calls at the same time.`, {
+    retryAfter: Math.ceil(wait / LIMITS.waitingReceives),
+  });
+}
+
+/**
  * Takes items off the inbox for good. The ledger is told first: if this ends half-way, the item comes back once more
  * rather than being owed again in thirteen days. Unknown receipts are ignored.
  */
 export async function acknowledgeOutcomes(
-  { ledger, queues }: Parts,
+  { ledger, queues }: Pick<Parts, 'ledger' | 'queues'>,
   hotline: Hotline,
   receipts: readonly string[],
 ): Promise<{ acknowledged: number }> {

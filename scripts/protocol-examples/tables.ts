@@ -77,7 +77,7 @@ const CAUSES: Record<ErrorCode, string> = {
   'no-route': 'no agency takes any of the countries; nothing is stored',
   'wrong-intake-key': '`kid` of `sealed` is not a current intake key of the caller',
   'statement-mismatch': "the statement's signature does not count, or it does not fit caller, path or referral",
-  'slow-down': 'more submissions a minute than the operator allows; with `Retry-After`',
+  'slow-down': 'too many submissions a minute, or calls that wait; with `Retry-After`',
   'try-again': 'something the relay needs did not answer; with `Retry-After`',
 };
 

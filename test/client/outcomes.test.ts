@@ -17,12 +17,17 @@ beforeEach(async () => {
   options = hotlineOptions(world, ID);
   ({ id } = await createHotline(options).submit(sampleDraft('immediate')));
   await world.dispatch();
+  await answer();
+});
+
+/** Both agencies state the same. */
+async function answer(stated?: Parameters<World['outcome']>[3]): Promise<void> {
   const name = { hotline: ID, id };
   const hash = world.ledger.record(name).referral?.hash ?? '';
   for (const agency of ['de-police', 'ca-police'] as const) {
-    await answerReferral(world.relay(), world.agency(agency), name, await world.outcome(agency, name, hash));
+    await answerReferral(world.relay(), world.agency(agency), name, await world.outcome(agency, name, hash, stated));
   }
-});
+}
 
 /** A hotline that has nobody to talk to where `isDown` says so. */
 function troubled(isDown: (path: string) => boolean): ReturnType<typeof createHotline> {
@@ -38,6 +43,30 @@ function troubled(isDown: (path: string) => boolean): ReturnType<typeof createHo
     },
   });
 }
+
+it('waits for more only where there is none left', async () => {
+  for (const reason of ['child-safeguarded', 'suspect-identified', 'arrest', 'no-result'] as const) {
+    await answer({ status: 'closed', reason });
+  }
+  const waits: unknown[] = [];
+  const { fetch = globalThis.fetch } = options.runtime ?? {};
+  const stop = new AbortController();
+  const watched = createHotline({
+    ...options,
+    runtime: {
+      ...options.runtime,
+      async fetch(url, init) {
+        const body = init.body instanceof Uint8Array ? (JSON.parse(Buffer.from(init.body).toString()) as object) : {};
+        if ('wait' in body) waits.push(body.wait);
+        if (waits.length > 2) stop.abort();
+        return fetch(url, init);
+      },
+    },
+  });
+  const collected = [];
+  for await (const outcome of watched.outcomes({ signal: stop.signal })) collected.push(outcome);
+  expect([collected.length, waits]).toEqual([10, [20, 0, 20]]);
+});
 
 describe('trouble', () => {
   it('is thrown where nobody wants to be told', async () => {

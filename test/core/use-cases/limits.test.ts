@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { RelayError } from '../../../core/errors.ts';
 import type { Hotline } from '../../../core/registry.ts';
 import type { Urgency } from '../../../core/schema.ts';
-import { MINUTE } from '../../../core/time.ts';
+import { LIMITS } from '../../../core/limits.ts';
+import { MINUTE, SECOND } from '../../../core/time.ts';
+import { receiveOutcomes } from '../../../core/use-cases/collect.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { faultAt, Invocation } from '../../doubles/faults.ts';
 import { type HotlineId, World } from '../../support/world.ts';
 
-/* How much a hotline may submit (docs/adr/014). */
+/* How much a hotline may submit, and how many of its calls may wait (docs/adr/014). */
 
 const GB = 'gb-hotline';
 const DE = { suspect: ['DE'], victim: [] };
@@ -100,5 +102,40 @@ describe('a hotline without a limit', () => {
     const invocation = new Invocation();
     await submitReferral(world.relay(invocation), world.hotline(GB), submission);
     expect(invocation.points).not.toContain('ledger.take');
+  });
+});
+
+const receive = (world: World, id: HotlineId, wait: number): Promise<string> =>
+  outcome(receiveOutcomes(world.relay(), world.hotline(id), { max: 10, wait }));
+
+/** How many calls of this hotline wait at most, if machines without number ask whenever they may. */
+async function most(world: World, wait: number, seconds: number): Promise<number> {
+  const begun: number[] = [];
+  let waiting = 0;
+  for (let second = 0; second < seconds; second++) {
+    while (begun.length < 10_000 && (await receive(world, GB, wait)) === 'accepted') begun.push(second);
+    waiting = begun.filter((since) => since > second - wait).length;
+    world.clock.advance(SECOND);
+  }
+  return waiting;
+}
+
+describe('calls that wait for items', () => {
+  it.each([20, 7, 1])('of %i seconds are so many of one hotline, and no more', async (wait) => {
+    expect(await most(new World(), wait, 180)).toBe(LIMITS.waitingReceives);
+  });
+
+  it('are refused beyond that, with when to come back, and cost no other hotline its places', async () => {
+    const world = new World();
+    await most(world, 20, 1);
+    expect(await receive(world, GB, 20)).toBe('accepted');
+    expect(await receive(world, GB, 20)).toBe('slow-down after 1 s');
+    expect(await receive(world, 'us-hotline', 20)).toBe('accepted');
+  });
+
+  it('do not keep it from what is there: what does not wait is not counted', async () => {
+    const world = new World();
+    await most(world, 20, 1);
+    for (let count = 0; count < 100; count++) expect(await receive(world, GB, 0)).toBe('accepted');
   });
 });

@@ -17,8 +17,7 @@ const narrator = createNarrator(write, process.stdout.isTTY && !process.env['NO_
 const log: string[] = [];
 const started = performance.now();
 
-write('referral-relay: a demonstration with invented partners and invented referrals.');
-const relay = await startRelay({
+const starting = startRelay({
   log: (_source, line) => void log.push(line),
   announce: (line) => write(`   ${line} …`),
 });
@@ -26,8 +25,11 @@ for (const [signal, number] of [
   ['SIGINT', 2],
   ['SIGTERM', 15],
 ] as const) {
-  process.on(signal, () => void relay.close().finally(() => process.exit(128 + number)));
+  const end = () => process.exit(128 + number);
+  process.on(signal, () => void starting.then((relay) => relay.close().finally(end), end));
 }
+write('referral-relay: a demonstration with invented partners and invented referrals.');
+const relay = await starting;
 try {
   await confirmKeys(relay.profilesDir);
   await tellJourney(relay, narrator, log);

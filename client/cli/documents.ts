@@ -28,22 +28,32 @@ export interface Source {
  * folders in it), or `-` for standard input. A file that is named twice is read once.
  */
 export async function findSources(inputs: readonly string[], io: Pick<Io, 'stdin'>): Promise<Source[]> {
-  const names = new Set<string>();
-  for (const input of inputs) for (const name of await namesIn(input)) names.add(name);
-  return Array.from(names, (name) => ({
-    name,
-    read: async () => parseDocument(name === STDIN ? await readAll(io.stdin) : await readFile(name)),
-  }));
+  const sources = new Map<string, Source>();
+  for (const input of inputs) {
+    if (input === STDIN) {
+      sources.set(STDIN, { name: STDIN, read: async () => parseDocument(await readAll(io.stdin)) });
+      continue;
+    }
+    for (const file of await filesIn(input)) {
+      sources.set(file.toString('latin1'), {
+        name: file.toString(),
+        read: async () => parseDocument(await readFile(file)),
+      });
+    }
+  }
+  return [...sources.values()];
 }
 
-async function namesIn(input: string): Promise<string[]> {
-  if (input === STDIN) return [STDIN];
-  if (!(await stat(input)).isDirectory()) return [path.normalize(input)];
-  const entries = await readdir(input, { withFileTypes: true });
+/** Paths as bytes: the name of a file need not be UTF-8, and is found by its bytes alone. */
+async function filesIn(input: string): Promise<Buffer[]> {
+  if (!(await stat(input)).isDirectory()) return [Buffer.from(path.normalize(input))];
+  const entries = await readdir(input, { withFileTypes: true, encoding: 'buffer' });
+  // As `path.join` has it, so that a file is the same however its folder is named.
+  const folder = Buffer.from(path.join(input, 'x').slice(0, -1));
   const files = entries
-    .filter((entry) => /\.json$/i.test(entry.name) && !entry.name.startsWith('.') && !entry.isDirectory())
-    .map(({ name }) => path.join(input, name))
-    .sort();
+    .filter((entry) => /^[^.].*\.json$/is.test(entry.name.toString('latin1')) && !entry.isDirectory())
+    .map(({ name }) => Buffer.concat([folder, name]))
+    .sort((a, b) => a.compare(b));
   if (files.length === 0) throw usageError(`There is no *.json file in ${input}: name a folder with drafts in it.`);
   return files;
 }
@@ -59,7 +69,7 @@ function parseDocument(content: Uint8Array | undefined): unknown {
 }
 
 /** `undefined` for one that is too long. */
-async function readFile(name: string): Promise<Uint8Array | undefined> {
+async function readFile(name: Buffer): Promise<Uint8Array | undefined> {
   const file = await open(name);
   try {
     if ((await file.stat()).size > LONGEST) return undefined;

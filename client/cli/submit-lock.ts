@@ -46,6 +46,7 @@ async function take(lock: string, own: string): Promise<void> {
   const made = `${lock}.${own}`;
   try {
     await makePrivateFolder(path.dirname(lock));
+    await clear(lock);
     await makePrivateFolder(made);
     await writeFile(path.join(made, own), '', { mode: 0o600 });
     for (let tries = 1; ; tries += 1) {
@@ -61,6 +62,15 @@ async function take(lock: string, own: string): Promise<void> {
     }
   } finally {
     await rm(made, { recursive: true, force: true });
+  }
+}
+
+/** Removes what a process left that died while it took the lock. */
+async function clear(lock: string): Promise<void> {
+  const prefix = `${path.basename(lock)}.`;
+  for (const name of await list(path.dirname(lock))) {
+    if (!name.startsWith(prefix) || !isLeftBehind(name.slice(prefix.length))) continue;
+    await rm(path.join(path.dirname(lock), name), { recursive: true, force: true });
   }
 }
 

@@ -8,7 +8,11 @@ import { publishOutput } from '../support/leaks.ts';
 
 const folder = temporaryFolder();
 
-it('the demonstration leaves nothing behind, also when it is interrupted', async () => {
+it.each([
+  ['at its first line', ''],
+  ['while it starts', '   '],
+  ['at its first chapter', '1. '],
+])('the demonstration leaves nothing behind, also when it is interrupted %s', async (_, beginning) => {
   const child = spawn(process.execPath, ['local/demo.ts'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, TMPDIR: folder.path() },
@@ -16,7 +20,7 @@ it('the demonstration leaves nothing behind, also when it is interrupted', async
   onTestFinished(() => void child.kill('SIGKILL'));
   for await (const line of createInterface({ input: child.stdout })) {
     publishOutput('demo', line);
-    if (line.startsWith('1. ')) break;
+    if (line.startsWith(beginning)) break;
   }
   child.kill('SIGINT');
   expect(await once(child, 'exit')).toEqual([130, null]);

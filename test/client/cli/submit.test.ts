@@ -220,6 +220,18 @@ describe('a folder', () => {
     expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(1);
   });
 
+  it('is submitted whole, also where a name is not UTF-8', async () => {
+    await write('a.json', numbered(1));
+    const names = [0xe9, 0xe8].map((byte) => Buffer.from([byte, ...Buffer.from('.json')]));
+    for (const [index, name] of names.entries()) {
+      const file = Buffer.concat([Buffer.from(`${folder.path('drafts')}${path.sep}`), name]);
+      await writeFile(file, JSON.stringify(numbered(index + 2)));
+    }
+    const { exit, out, err } = await submit([folder.path('drafts')]);
+    expect({ exit, sent: sent(), err }).toEqual({ exit: 0, sent: 3, err: '3 accepted.\n' });
+    expect(out).toContain(`${path.sep}\ufffd.json`);
+  });
+
   it('is submitted whole, also what Windows programs call .JSON', async () => {
     await write('a.JSON', numbered(1));
     await write('b.json', numbered(2));
@@ -446,6 +458,22 @@ describe('two at once', () => {
     await happened();
     expect((await submit([file])).exit).toBe(0);
     expect(await readdir(path.join(home, 'journal'))).not.toContain('submitting');
+  });
+
+  it('leave nothing of one that died while it took the lock', async () => {
+    const file = await write('case.json', routine);
+    const held = await leave();
+    const entries = [asItIs, numberedAs(NOBODY), numberedAs(1), elsewhere].map((change) => change(held));
+    await rm(lock(), { recursive: true });
+    for (const entry of entries) await mkdir(`${lock()}.${entry}`);
+    expect((await submit([file])).exit).toBe(0);
+    const left = (await readdir(path.join(home, 'journal'))).filter((name) => name.startsWith('submitting'));
+    expect(left.sort()).toEqual(
+      entries
+        .slice(2)
+        .map((entry) => `submitting.${entry}`)
+        .sort(),
+    );
   });
 
   it.each([

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { RelayError } from '../../../core/errors.ts';
 import type { ReferralName } from '../../../core/ids.ts';
 import type { SigningKey } from '../../../core/jws.ts';
 import { signStatement } from '../../../core/statements.ts';
@@ -9,11 +8,10 @@ import { referralStatus } from '../../../core/use-cases/query.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
+import { code, GB } from '../../support/placed.ts';
 import { signerOf, testRegistry, World } from '../../support/world.ts';
 
 /* What binds a statement of any kind to its path, its signer and the referral (protocol sections 7 and 8). */
-
-const GB = 'gb-hotline';
 
 interface Claims {
   hotline: string;
@@ -64,12 +62,6 @@ async function accepted(by: string) {
   const claims: Claims = { hotline: name.hotline, referral: name.id, sealed: hash, at: world.at(), by };
   return { world, name, claims };
 }
-
-const code = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'no error',
-    (error: unknown) => (error instanceof RelayError ? error.code : error),
-  );
 
 describe.each(KINDS)('$kind', ({ signer, sign, post }) => {
   const key = signerOf(signer);

@@ -6,6 +6,7 @@ import { routeReferral } from '../../../core/use-cases/route.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { type Fault, type Faults, faultAt, Invocation } from '../../doubles/faults.ts';
+import { GB } from '../../support/placed.ts';
 import { World } from '../../support/world.ts';
 
 /*
@@ -13,7 +14,6 @@ import { World } from '../../support/world.ts';
  * who called it, or left alone for sweep to finish; in both cases all is as if nothing had happened.
  */
 
-const GB = 'gb-hotline';
 const ROUTING: Routing = { suspect: ['DE'], victim: ['CA'] };
 const FAULTS = ['crash-before', 'crash-after', 'lose-request', 'lose-answer', 'throttle', 'repeat'] satisfies Fault[];
 

@@ -2,9 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { deliverOnce } from '../../../core/use-cases/deliver.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { Invocation } from '../../doubles/faults.ts';
+import { GB } from '../../support/placed.ts';
 import { World } from '../../support/world.ts';
-
-const GB = 'gb-hotline';
 
 async function submitted(world: World) {
   const { submission, name } = await world.seal(GB, { suspect: ['DE'], victim: [] });

@@ -5,23 +5,18 @@ import { acknowledgeOutcomes, receiveOutcomes } from '../../../core/use-cases/co
 import { handOver } from '../../../core/use-cases/hand-over.ts';
 import { referralStatus } from '../../../core/use-cases/query.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
-import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { type Fault, faultAt, Invocation } from '../../doubles/faults.ts';
+import { accepted, DE, GB } from '../../support/placed.ts';
 import { World } from '../../support/world.ts';
 
-const GB = 'gb-hotline';
-const DE: Routing = { suspect: ['DE'], victim: [] };
 const CLEARING = { id: 'int-clearing' };
 
-async function accepted(world: World, routing = DE, urgency: Urgency = 'routine') {
-  const sealed = await world.seal(GB, routing, { urgency, onward: 'refused' });
-  await submitReferral(world.relay(), world.hotline(GB), sealed.submission);
-  await world.dispatch();
-  return sealed;
-}
+/** One that its hotline does not allow to be sent on. */
+const restricted = (world: World, routing = DE, urgency: Urgency = 'routine') =>
+  accepted(world, routing, { urgency, onward: 'refused' });
 
-async function withdraw(world: World, { name, hash }: Awaited<ReturnType<typeof accepted>>): Promise<void> {
+async function withdraw(world: World, { name, hash }: Awaited<ReturnType<typeof restricted>>): Promise<void> {
   await withdrawReferral(world.relay(), world.hotline(GB), name, await world.withdrawStatement(name, hash));
   await world.dispatch();
 }
@@ -29,7 +24,7 @@ async function withdraw(world: World, { name, hash }: Awaited<ReturnType<typeof 
 describe('a hand-over', () => {
   it('gives what an agency has not opened to the fallback, and the hotline hears of it', async () => {
     const world = new World();
-    const { name } = await accepted(world, { suspect: ['DE'], victim: ['CA'] }, 'high');
+    const { name } = await restricted(world, { suspect: ['DE'], victim: ['CA'] }, 'high');
     expect(await handOver(world.relay(), name, 'de-police', CLEARING)).toBe('handed-over');
     expect(await handOver(world.relay(), name, 'de-police', CLEARING)).toBe('nothing-owed');
     await world.pass(2);
@@ -60,7 +55,7 @@ describe('a hand-over', () => {
 
   it('widens the route that the fallback has already', async () => {
     const world = new World();
-    const { name } = await accepted(world, { suspect: ['DE', 'SE'], victim: [] });
+    const { name } = await restricted(world, { suspect: ['DE', 'SE'], victim: [] });
     await world.openAll('int-clearing');
     await handOver(world.relay(), name, 'de-police', CLEARING);
     await world.pass(1);
@@ -69,7 +64,7 @@ describe('a hand-over', () => {
 
   it('goes on with the statements behind the route that is taken over, each once, however often it is taken over', async () => {
     const world = new World();
-    const { name, hash } = await accepted(world, { suspect: ['CA'], victim: [] });
+    const { name, hash } = await restricted(world, { suspect: ['CA'], victim: [] });
     const send = async (routing: Routing) => {
       const token = await world.routeStatement(GB, name, hash, routing);
       await routeReferral(world.relay(), world.hotline(GB), name, token);
@@ -91,10 +86,10 @@ describe('a hand-over', () => {
 
   it('takes nothing from an agency that has opened it, and believes one that opens it late', async () => {
     const world = new World();
-    const opened = await accepted(world);
+    const opened = await restricted(world);
     await world.openAll('de-police');
     expect(await handOver(world.relay(), opened.name, 'de-police', CLEARING)).toBe('nothing-owed');
-    const { name, hash } = await accepted(world);
+    const { name, hash } = await restricted(world);
     await handOver(world.relay(), name, 'de-police', CLEARING);
     const token = await world.outcome('de-police', name, hash);
     await answerReferral(world.relay(), world.agency('de-police'), name, token);
@@ -104,7 +99,7 @@ describe('a hand-over', () => {
   it('brings nothing back that was withdrawn meanwhile', async () => {
     const world = new World();
     world.ledger.suspended.add('de-police');
-    const sealed = await accepted(world);
+    const sealed = await restricted(world);
     await withdraw(world, sealed);
     expect(world.ledger.record(sealed.name).routes).toMatchObject([{ status: 'withdrawn', withdrawalSentAt: null }]);
     expect(await handOver(world.relay(), sealed.name, 'de-police', undefined)).toBe('released');
@@ -115,7 +110,7 @@ describe('a hand-over', () => {
 
   it('is withdrawn with the referral', async () => {
     const world = new World();
-    const sealed = await accepted(world);
+    const sealed = await restricted(world);
     await handOver(world.relay(), sealed.name, 'de-police', CLEARING);
     await withdraw(world, sealed);
     await world.pass(5);
@@ -130,7 +125,7 @@ describe('a hand-over', () => {
     async (fault) => {
       for (let point = 0, points = 1; point < points; point++) {
         const world = new World();
-        const { name } = await accepted(world);
+        const { name } = await restricted(world);
         const invocation = new Invocation(faultAt(point, fault));
         await invocation.run(() => handOver(world.relay(invocation), name, 'de-police', CLEARING));
         points = Math.max(points, invocation.points.length);

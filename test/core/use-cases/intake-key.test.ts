@@ -5,14 +5,13 @@ import { IntakeJwk, thumbprint } from '../../../core/keys.ts';
 import { readDirectory } from '../../../core/use-cases/query.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import type { KeyState } from '../../doubles/memory-keys.ts';
+import { DE, GB } from '../../support/placed.ts';
 import { type HotlineId, intakeKeyOf, testRegistry, World } from '../../support/world.ts';
 
 /* A hotline with two intake keys, one of which cannot be read: a policy has changed, or it is about to be deleted. */
 
-const GB = 'gb-hotline';
 const US = 'us-hotline';
 const REFUSED = 'AccessDeniedException';
-const DE = { suspect: ['DE'], victim: [] };
 
 /** The older is the key that this hotline has in every world, the newer that of the other: `World.seal` seals for either. */
 function worldWith(states: Partial<Record<1 | 2, KeyState>>): World {

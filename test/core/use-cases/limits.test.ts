@@ -7,12 +7,10 @@ import { MINUTE, SECOND } from '../../../core/time.ts';
 import { receiveOutcomes } from '../../../core/use-cases/collect.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { faultAt, Invocation } from '../../doubles/faults.ts';
+import { DE, GB } from '../../support/placed.ts';
 import { type HotlineId, World } from '../../support/world.ts';
 
 /* How much a hotline may submit, and how many of its calls may wait (docs/adr/014). */
-
-const GB = 'gb-hotline';
-const DE = { suspect: ['DE'], victim: [] };
 
 const limited = (world: World, id: HotlineId, submissionsPerMinute: number): Hotline => ({
   ...world.hotline(id),

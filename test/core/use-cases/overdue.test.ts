@@ -7,13 +7,11 @@ import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { sweep } from '../../../core/use-cases/sweep.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import type { Fault } from '../../doubles/faults.ts';
+import { DE, GB } from '../../support/placed.ts';
 import { makeOutboxRow } from '../../support/rows.ts';
 import { World } from '../../support/world.ts';
 
-/* What sweep tells of what nobody takes up. What it tells of what nobody opens is in the journeys. */
-
-const GB = 'gb-hotline';
-const DE = { suspect: ['DE'], victim: [] };
+/* What sweep tells of what nobody takes up. What it tells of what nobody opens: `unopened.test.ts`. */
 
 async function accept(world: World, urgency: Urgency, id = world.newId()) {
   const sealed = await world.seal(GB, DE, { urgency, id });

@@ -7,11 +7,10 @@ import { routeReferral } from '../../../core/use-cases/route.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { type Ending, Invocation } from '../../doubles/faults.ts';
+import { GB } from '../../support/placed.ts';
 import { World } from '../../support/world.ts';
 
 /* Use cases that overlap: one goes on from what it had read, and that is no longer so. Found by test/sim. */
-
-const GB = 'gb-hotline';
 
 type Sealed = Awaited<ReturnType<World['seal']>>;
 

@@ -1,20 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Routing } from '../../../core/schema.ts';
 import { DAY, HOUR, MINUTE, toTimestamp } from '../../../core/time.ts';
 import { redeliver, type RedeliveryOrder } from '../../../core/use-cases/redeliver.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
+import { accepted, DE, GB } from '../../support/placed.ts';
 import { World } from '../../support/world.ts';
-
-const GB = 'gb-hotline';
-const DE: Routing = { suspect: ['DE'], victim: [] };
-
-async function accepted(world: World) {
-  const sealed = await world.seal(GB, DE);
-  await submitReferral(world.relay(), world.hotline(GB), sealed.submission);
-  await world.dispatch();
-  return sealed;
-}
 
 const order = (more: Partial<RedeliveryOrder> = {}): RedeliveryOrder => ({
   agency: 'de-police',

@@ -117,10 +117,7 @@ const NAMED = {
   ],
   Hash: [Hash, { description: 'SHA-256 in unpadded base64url.', pattern: '^[A-Za-z0-9_-]{43}$' }],
   Timestamp: [Timestamp, { pattern: String.raw`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$` }],
-  Country: [
-    Country,
-    { description: 'Assigned ISO 3166-1 alpha-2 code, or "ZZ" between test partners.', pattern: '^[A-Z]{2}$' },
-  ],
+  Country: [Country, { description: 'Assigned ISO 3166-1 alpha-2 code, or "ZZ" for tests.', pattern: '^[A-Z]{2}$' }],
   Countries: [Countries, { uniqueItems: true }],
   Routing: [
     Routing,

@@ -91,7 +91,6 @@ function makeCheckout(): void {
   mkdirSync(at('incoming'));
   mkdirSync(at('drafts', 'sent-today'), { recursive: true });
   const draft = { ...readJson(at('samples', 'routine.json')), onward: 'allowed' };
-  writeJson(at('drafts', 'canary.json'), { ...draft, routing: { suspect: ['ZZ'], victim: [] } });
   writeJson(at('drafts', 'sent-today', 'one.json'), draft);
 }
 

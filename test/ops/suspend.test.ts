@@ -1,11 +1,58 @@
 import { describe, expect, it } from 'vitest';
+import { loadAgencyProfile, RelayProblem } from '../../client/index.ts';
+import { createTransport } from '../../client/transport.ts';
+import { failed } from '../../core/ledger-rules.ts';
 import type { Ledger } from '../../core/ports.ts';
 import { fromTimestamp } from '../../core/time.ts';
 import { submitReferral } from '../../core/use-cases/submit.ts';
-import { failed } from '../../core/ledger-rules.ts';
 import { resume, suspend } from '../../ops/suspend.ts';
 import { testRegistry, World } from '../support/world.ts';
+import { operate } from './operated.ts';
+import { until } from './operator.ts';
 import { sessionIn } from './session.ts';
+
+const HOTLINE = 'gb-lantern';
+const AGENCY = 'de-kinderwacht';
+
+const operated = operate({ [HOTLINE]: {}, [AGENCY]: { countries: ['DE'] } });
+const { run, submit, routeOf, untilStatus, open, rowOf } = operated;
+
+describe('suspend and resume', () => {
+  it('shut out an agency at once, keep what is owed to it, and let it in again', async () => {
+    const agency = await loadAgencyProfile(`${operated.relay.profilesDir}/${AGENCY}`);
+    const transport = createTransport({ ...agency, partner: AGENCY });
+    const ask = () =>
+      transport.call({ method: 'GET', path: '/v1/directory' }).then(
+        ({ status }) => status,
+        (error: unknown) => (error instanceof RelayProblem ? error.code : error),
+      );
+    expect(await ask()).toBe(200);
+
+    const { exit, result } = await run('suspend', AGENCY, '--reason', 'a drill', '--json');
+    expect([exit, result]).toEqual([0, expect.objectContaining({ suspended: AGENCY, reason: 'a drill' })]);
+    expect(await ask()).toBe('unauthorized');
+    expect((await run('suspend', AGENCY)).text).toContain('is suspended already, since');
+    expect((await run('status')).text).toMatch(/SUSPENDED {2}de-kinderwacht since .*: a drill\n/);
+
+    const id = await submit('DE');
+    await until('the attempt has failed', async () => Number((await rowOf(HOTLINE, id, `route#${AGENCY}`))['rev']) > 1);
+    expect((await routeOf(id, AGENCY))?.status).toBe('pending');
+
+    expect(await run('resume', AGENCY)).toMatchObject({ exit: 0 });
+    expect(await ask()).toBe(200);
+    await operated.relay.sweepNow();
+    await untilStatus(id, AGENCY, 'delivered');
+    await open(AGENCY, id);
+    expect((await run('resume', AGENCY)).text).toMatch(/^de-kinderwacht was not suspended\.\n/);
+  });
+
+  it.each([
+    ['suspend', 'gb-typo'],
+    ['resume', 'gb-typo'],
+  ])('%s refuses a partner that nobody knows', async (command, partner) => {
+    expect(await run(command, partner)).toMatchObject({ exit: 3, text: expect.stringContaining('gb-typo') as string });
+  });
+});
 
 const GB = 'gb-hotline';
 

@@ -1,6 +1,6 @@
 import { DAY, MINUTE } from './time.ts';
 
-/** `gb-iwf`, `int-clearing`: at most 40 characters. */
+/** `gb-lantern`, `int-clearing`: at most 40 characters. */
 const PARTNER_ID = /^[a-z]{2,3}(?:-[a-z0-9]+)+$/;
 const MAX_PARTNER_ID = 40;
 

@@ -81,7 +81,7 @@ export interface RouteRow extends Row {
 /** A signed statement, or an event of the relay's own, kept until it had its effect and the hotline acknowledged it. */
 export interface StatementRow extends Row {
   kind: 'statement';
-  /** Name within the referral: `outcome#gb-nca#00`, `route#00`, `withdraw`, `event#sent-on#00`. */
+  /** Name within the referral: `outcome#de-kinderwacht#00`, `route#00`, `withdraw`, `event#sent-on#00`. */
   key: string;
   acceptedAt: Timestamp;
   content: StatementContent;

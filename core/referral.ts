@@ -22,7 +22,7 @@ const origin = {
     pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',
   }),
   hotline: described(PartnerId, {
-    description: 'Partner id of the hotline that refers, such as "gb-iwf".',
+    description: 'Partner id of the hotline that refers, such as "gb-lantern".',
     pattern: '^[a-z]{2,3}(?:-[a-z0-9]+)+$',
     maxLength: 40,
   }),

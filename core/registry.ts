@@ -113,7 +113,7 @@ export type PartnerKind = Partner['kind'];
 const PartnerFile = z.discriminatedUnion('kind', [Hotline, Agency]);
 
 export interface RegistryFile {
-  /** File name without its folder, such as `gb-iwf.json`. */
+  /** File name without its folder, such as `gb-lantern.json`. */
   name: string;
   text: string;
 }

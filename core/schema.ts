@@ -12,7 +12,9 @@ import { isTimestamp } from './time.ts';
 
 export const PartnerId = z
   .string()
-  .check(z.refine(isPartnerId, { error: 'must be a partner id such as "gb-iwf": lower case, at most 40 characters' }));
+  .check(
+    z.refine(isPartnerId, { error: 'must be a partner id such as "gb-lantern": lower case, at most 40 characters' }),
+  );
 
 export const ReferralId = z
   .string()

@@ -59,7 +59,7 @@ function readWhich(which: string | undefined): [hotline?: string, generation?: n
   if (which === undefined) return [];
   const [hotline = '', generation, ...rest] = which.split('/');
   if (rest.length > 0 || (generation !== undefined && !/^[1-9]\d{0,3}$/.test(generation))) {
-    throw usageError('Name a key as HOTLINE/GENERATION, such as gb-iwf/1.');
+    throw usageError('Name a key as HOTLINE/GENERATION, such as gb-lantern/1.');
   }
   return generation === undefined ? [hotline] : [hotline, Number(generation)];
 }

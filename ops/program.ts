@@ -79,7 +79,7 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
     details:
       "Routes that an agency's dead letters name become pending again; deliver wraps their keys anew. Of the relay's own dispatch, what is owed is owed at once. Letters are never moved: they may be out of date. What was opened meanwhile is not sent; letters that are not understood stay, and the exit code is 6.",
     examples: [
-      ['redrive gb-nca --stage prod', "once the agency's system works again"],
+      ['redrive de-kinderwacht --stage prod', "once the agency's system works again"],
       ['redrive dispatch --stage prod', 'once deliver works again'],
     ],
   }).action((what: string, options: CommonOptions) =>
@@ -91,9 +91,12 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
     summary: 'send one referral to one of its agencies anew',
     details: 'REFERRAL is HOTLINE/ID. It leaves within a minute, as everything that is owed.',
     examples: [
-      ['redeliver gb-iwf/0197a5b0-1111-7abc-8def-000000000000 gb-nca --stage prod', 'the agency lost its queue'],
       [
-        'redeliver gb-iwf/0197a5b0-1111-7abc-8def-000000000000 gb-nca --opened --stage prod',
+        'redeliver gb-lantern/0197a5b0-1111-7abc-8def-000000000000 de-kinderwacht --stage prod',
+        'the agency lost its queue',
+      ],
+      [
+        'redeliver gb-lantern/0197a5b0-1111-7abc-8def-000000000000 de-kinderwacht --opened --stage prod',
         'the agency opened it, and lost what it opened',
       ],
     ],
@@ -111,8 +114,8 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
     details:
       "Its calls are answered as a stranger's, and nothing more is sent to it; what is owed to it waits. What lies in its queue already stays readable to it: to prevent that, take its principal out of its key policy as well.",
     examples: [
-      ['suspend gb-nca --reason "key reported stolen" --stage prod', 'at once'],
-      ['resume gb-nca --stage prod', 'undo it'],
+      ['suspend de-kinderwacht --reason "key reported stolen" --stage prod', 'at once'],
+      ['resume de-kinderwacht --stage prod', 'undo it'],
     ],
   })
     .option('--reason <text>', 'for the record, without names of people (at most 200 characters)', shortText)
@@ -127,7 +130,9 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
     summary: 'let a suspended partner in again; what waited for it leaves within a minute',
     details:
       'Also of an agency that is not suspended, deliveries that failed leave within a minute: they do not wait for their next attempt.',
-    examples: [['resume gb-nca --stage prod', 'after a suspension, or once what kept deliveries from it is mended']],
+    examples: [
+      ['resume de-kinderwacht --stage prod', 'after a suspension, or once what kept deliveries from it is mended'],
+    ],
   }).action((partner: string, options: CommonOptions) =>
     run(options, `resume ${partner}`, async (session) => (await import('./suspend.ts')).resume(session, partner)),
   );
@@ -138,8 +143,8 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
     details:
       'First take its countries out of its registry file and deploy. Then this refuses as long as the agency has anything left to open, unless told to hand it over; it suspends the agency for good. Its file stays in the registry with its keys, or old statements could no longer be verified.',
     examples: [
-      ['offboard gb-nca --stage prod', 'if it has opened everything'],
-      ['offboard gb-nca --hand-over --stage prod', 'what it has not opened goes to the fallback'],
+      ['offboard de-kinderwacht --stage prod', 'if it has opened everything'],
+      ['offboard de-kinderwacht --hand-over --stage prod', 'what it has not opened goes to the fallback'],
     ],
   })
     .option('--hand-over', 'give what it has not opened to the fallback; the hotlines hear of it')
@@ -156,7 +161,7 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
       'KEY is a HOTLINE, or HOTLINE/GENERATION, which is refused (exit code 3) while it is needed: a key must stay enabled, and in the registry, until the content of the last referral that is sealed for it is removed.',
     examples: [
       ['keys --stage prod', 'all of them'],
-      ['keys gb-iwf/1 --stage prod', 'before generation 1 is disabled'],
+      ['keys gb-lantern/1 --stage prod', 'before generation 1 is disabled'],
     ],
   }).action((key: string | undefined, options: CommonOptions) =>
     run(options, `keys${key === undefined ? '' : ` ${key}`}`, async (session) =>

@@ -40,5 +40,5 @@ export async function redeliverOne(
 function readName(text: string): ReferralName {
   const [hotline = '', id = '', ...rest] = text.split('/');
   if (rest.length === 0 && isPartnerId(hotline) && isReferralId(id)) return { hotline, id };
-  throw usageError('Name the referral as HOTLINE/ID, such as gb-iwf/0197a5b0-1111-7abc-8def-000000000000.');
+  throw usageError('Name the referral as HOTLINE/ID, such as gb-lantern/0197a5b0-1111-7abc-8def-000000000000.');
 }

@@ -17,7 +17,7 @@ const STATUSES = Object.entries(OUTCOMES)
 export function declareAgency(program: Command, run: Run): void {
   const agency = declareGroup(program, 'agency', 'open, answer and send on referrals, as an agency', [
     ['agency poll', 'open what is waiting'],
-    ['agency answer gb-iwf 0199… actionable --reason case-opened', 'tell the hotline what became of it'],
+    ['agency answer gb-lantern 0199… actionable --reason case-opened', 'tell the hotline what became of it'],
   ]);
 
   declare(agency, {
@@ -44,8 +44,8 @@ export function declareAgency(program: Command, run: Run): void {
     details:
       'Of a referral that "agency poll" has opened with this profile. Codes only, so that no personal data passes in clear.',
     examples: [
-      ['agency answer gb-iwf 0199… actionable --reason case-opened', 'a case was opened'],
-      ['agency answer gb-iwf 0199… wrong-jurisdiction --countries CA', 'it belongs to Canada'],
+      ['agency answer gb-lantern 0199… actionable --reason case-opened', 'a case was opened'],
+      ['agency answer gb-lantern 0199… wrong-jurisdiction --countries CA', 'it belongs to Canada'],
     ],
   })
     .argument('<HOTLINE>', 'partner id of the hotline')
@@ -69,7 +69,7 @@ export function declareAgency(program: Command, run: Run): void {
       summary: 'send a referral on to the agencies of further countries',
       details:
         'For agencies registered to do so, where the hotline allows it. The document itself stays as its hotline sealed it.',
-      examples: [['agency send-on gb-iwf 0199… --suspect DE --victim CA', 'both were found']],
+      examples: [['agency send-on gb-lantern 0199… --suspect DE --victim CA', 'both were found']],
     })
       .argument('<HOTLINE>', 'partner id of the hotline')
       .argument('<ID>', 'of the referral'),

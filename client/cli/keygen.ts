@@ -27,7 +27,8 @@ const AGENCY_EXAMPLE = `    "countries": ["…"],
 /** Makes a profile with a signing key, or with `rotate` a further key for one that exists. Nothing is ever overwritten. */
 export async function keygen(session: Session, folder: string | undefined, options: KeygenOptions): Promise<Exit> {
   const home = folder ?? options.profile ?? session.io.env[PROFILE] ?? options.id;
-  if (home === undefined) throw usageError('Name the folder of the profile, such as: referral-relay keygen ./gb-iwf …');
+  if (home === undefined)
+    throw usageError('Name the folder of the profile, such as: referral-relay keygen ./gb-lantern …');
   const rotate = options.rotate ?? false;
   const profile = rotate ? undefined : describeProfile(options);
   const profileFile = path.join(home, 'profile.json');
@@ -72,7 +73,7 @@ function describeProfile({ kind, id, relay }: KeygenOptions): { kind: string; id
   if (kind === undefined) throw usageError('Say what you are: --kind hotline or --kind agency.');
   if (id === undefined || !isPartnerId(id)) {
     throw usageError(
-      'Give the partner id agreed with the operator: --id, such as gb-iwf; lower case, at most 40 characters.',
+      'Give the partner id agreed with the operator: --id, such as gb-lantern; lower case, at most 40 characters.',
     );
   }
   if (relay === undefined) throw usageError('Give the address of the relay: --relay https://relay.example');

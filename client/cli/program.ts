@@ -45,10 +45,10 @@ export async function runCli(args: readonly string[], io: Io): Promise<Exit> {
     .addHelpText(
       'after',
       formatExamples([
-        ['keygen ./gb-iwf --kind hotline --id gb-iwf --relay https://relay.example', 'make a profile'],
-        ['trust --profile ./gb-iwf', "see whose keys are to be compared before they're relied upon"],
-        ['hotline submit case.json --profile ./gb-iwf', 'seal a referral and submit it'],
-        ['agency poll --profile ./gb-nca', 'open what is waiting, urgent first'],
+        ['keygen ./gb-lantern --kind hotline --id gb-lantern --relay https://relay.example', 'make a profile'],
+        ['trust --profile ./gb-lantern', "see whose keys are to be compared before they're relied upon"],
+        ['hotline submit case.json --profile ./gb-lantern', 'seal a referral and submit it'],
+        ['agency poll --profile ./de-kinderwacht', 'open what is waiting, urgent first'],
       ]),
     )
     .addHelpText('afterAll', `\n${EXIT_HELP}`);

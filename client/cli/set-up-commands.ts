@@ -13,9 +13,12 @@ export function declareSetUp(program: Command, run: Run): void {
     details:
       'DIR is the folder of the profile; without it the one that --profile or REFERRAL_RELAY_PROFILE names, else one called after the partner. Nothing that exists is overwritten.',
     examples: [
-      ['keygen ./gb-iwf --kind hotline --id gb-iwf --relay https://relay.example', 'a hotline'],
-      ['keygen --kind agency --id gb-nca --relay https://relay.example --curve P-256', 'an agency, in ./gb-nca'],
-      ['keygen ./gb-iwf --rotate', 'a further key for a profile that exists'],
+      ['keygen ./gb-lantern --kind hotline --id gb-lantern --relay https://relay.example', 'a hotline'],
+      [
+        'keygen --kind agency --id de-kinderwacht --relay https://relay.example --curve P-256',
+        'an agency, in ./de-kinderwacht',
+      ],
+      ['keygen ./gb-lantern --rotate', 'a further key for a profile that exists'],
     ],
   })
     .addOption(new Option('--kind <kind>', 'what you are').choices(['hotline', 'agency']))
@@ -34,8 +37,8 @@ export function declareSetUp(program: Command, run: Run): void {
       'Shows the fingerprints that are new or have changed. With partners, or --all, it asks whether you have compared them by telephone or in person, and trusts them from then on. Until then nothing is sealed for such a key, and nothing that it signed is believed.',
     examples: [
       ['trust', 'see what is to be confirmed'],
-      ['trust gb-nca', 'confirm the keys of one partner'],
-      ['trust gb-nca --fingerprint "NzbL sXh8 …"', 'confirm exactly the key whose fingerprint you were told'],
+      ['trust de-kinderwacht', 'confirm the keys of one partner'],
+      ['trust de-kinderwacht --fingerprint "NzbL sXh8 …"', 'confirm exactly the key whose fingerprint you were told'],
       ['trust --all --yes', 'confirm all, having compared them; without asking'],
     ],
   })
@@ -59,7 +62,7 @@ export function declareSetUp(program: Command, run: Run): void {
     profile: false,
     examples: [
       ['registry check', 'all registries in ./registry'],
-      ['registry check gb-iwf.json', 'your own entry, before you send it to the operator'],
+      ['registry check gb-lantern.json', 'your own entry, before you send it to the operator'],
     ],
   }).action((folder: string | undefined, options: CommonOptions) =>
     run(options, async (session) => (await import('./registry.ts')).checkRegistries(session, folder ?? 'registry')),

@@ -45,7 +45,7 @@ export function checkBinding(payload: { sealed: string; at: Timestamp }, referra
 
 /** How a statement is kept: under the next free number of its series, unless the same thing was stated before. */
 export interface Series<C extends StatementContent> {
-  /** `route`, or `outcome#gb-nca`; the key of a row adds a number of two digits. */
+  /** `route`, or `outcome#de-kinderwacht`; the key of a row adds a number of two digits. */
   prefix: string;
   limit: number;
   content: C;

@@ -96,7 +96,7 @@ describe('keygen', () => {
   it.each([
     ['without a folder or an id', [], 'Name the folder of the profile'],
     ['without a kind', ['x', '--id', 'gb-iwf', '--relay', 'https://x.example'], '--kind hotline or --kind agency'],
-    ['with an id of the wrong form', ['x', '--kind', 'hotline', '--id', 'IWF'], 'such as gb-iwf'],
+    ['with an id of the wrong form', ['x', '--kind', 'hotline', '--id', 'IWF'], 'such as gb-lantern'],
     ['without a relay', ['x', '--kind', 'hotline', '--id', 'gb-iwf'], '--relay https://relay.example'],
     ['with a relay without encryption', ['x', ...HOTLINE, '--relay', 'http://x.example'], 'must begin with "https://"'],
     ['with a relay that is no origin', ['x', ...HOTLINE, '--relay', 'https://x.example/v1'], 'must be an origin alone'],

@@ -1,4 +1,4 @@
-import type { Agency } from '../core/registry.ts';
+import type { Agency, PartnerKind } from '../core/registry.ts';
 import type { Cloud } from './cloud.ts';
 import { mapSome } from './concurrency.ts';
 import { refusal } from './session.ts';
@@ -15,13 +15,16 @@ export async function findAgency({ registry, ledger }: Cloud, id: string): Promi
 }
 
 /**
- * Whether a partner is in the registry, or in that of the deployed relay: sweep remembers all whom it ever knew, so that a
- * checkout that is old, or another, keeps nobody from being shut out.
+ * What a partner is, by the registry or by that of the deployed relay: sweep remembers all whom it ever knew, so that a
+ * checkout that is old, or another, keeps nobody from being shut out. Nothing if nobody knows it.
  */
-export async function isKnown({ registry, ledger }: Cloud, partner: string): Promise<boolean> {
-  if (registry.find(partner)) return true;
-  const deployed = await mapSome(['agency', 'hotline'] as const, (kind) => ledger.remember(kind, []));
-  return deployed.flat().includes(partner);
+export async function kindOf({ registry, ledger }: Cloud, partner: string): Promise<PartnerKind | undefined> {
+  const registered = registry.find(partner);
+  if (registered) return registered.kind;
+  const kinds = await mapSome(['agency', 'hotline'] as const, async (kind) =>
+    (await ledger.remember(kind, [])).includes(partner) ? [kind] : [],
+  );
+  return kinds.flat()[0];
 }
 
 /** What keeps everything from an agency, and how that ends. */
@@ -33,7 +36,7 @@ export interface Hold {
 /** Why nothing goes out to an agency, if so. */
 export async function findHold({ registry, suspensions }: Cloud, id: string): Promise<Hold | undefined> {
   if (!registry.agencies.has(id)) {
-    const text = `${id} is gone from the registry: it goes out when its file is back. "offboard ${id} --hand-over" gives it to the fallback.`;
+    const text = `${id} is gone from the registry: if it is so in the relay's, too, it goes out when its file is back, or "offboard ${id} --hand-over" gives it to the fallback.`;
     return { held: 'gone', text };
   }
   if (!(await suspensions.find(id))) return undefined;

@@ -23,10 +23,10 @@ interface KeyUse {
  * is sealed for it has been removed; until then it may still have to be delivered.
  * @param which nothing for all, `HOTLINE`, or `HOTLINE/GENERATION`, which then is refused while it is needed
  */
-export async function showKeys({ cloud, now, show }: Session, which?: string): Promise<Ending> {
+export async function showKeys({ cloud, io, now, show }: Session, which?: string): Promise<Ending> {
   const [hotline, generation] = readWhich(which);
   const { hotlines } = cloud.registry;
-  const needed = await countNeeded(cloud.ledger);
+  const needed = await countNeeded(cloud.ledger, io.signal);
   refuseIfNotUnderstood(cloud);
   // A hotline may be gone from the registry while referrals of its are still to be delivered.
   const known = new Set([...hotlines.keys(), ...[...needed.keys()].map((name) => name.split('/', 1)[0] ?? '')]);
@@ -88,12 +88,14 @@ function listUses(
 const MOST = 10_000_000;
 
 /** By `<hotline>/<generation>`: every referral is in the outbox until it is placed, and owes its removal from then on. */
-async function countNeeded(ledger: Ledger): Promise<Map<string, number>> {
+async function countNeeded(ledger: Ledger, signal: AbortSignal): Promise<Map<string, number>> {
   const lanes = ['outbox', 'retention'].flatMap((lane) => SHARDS.map((shard) => `${lane}#${shard}`));
   const generations = new Map<string, string>();
   for (const lane of lanes) {
+    signal.throwIfAborted();
     const rows = await ledger.due(lane, END_OF_TIME, MOST);
-    const found = await mapSome(rows, async (row) => ({ row, generation: await generationOf(ledger, row) }), 50);
+    const find = async (row: LedgerRow) => ({ row, generation: await generationOf(ledger, row) });
+    const found = await mapSome(rows, find, { atOnce: 50, signal });
     for (const { row, generation } of found) {
       if (generation !== undefined) generations.set(`${row.hotline}#${row.id}`, `${row.hotline}/${generation}`);
     }

@@ -43,19 +43,23 @@ export async function showStatus(session: Session, { all = false }: { all?: bool
   return done(`${immediate} immediate unopened, ${dead} queues with dead letters`);
 }
 
-async function readStatus({ cloud, now }: Session): Promise<Status> {
+async function readStatus({ cloud, io, now }: Session): Promise<Status> {
+  const until = { signal: io.signal };
   const { stage, region, registry, ledger, suspensions } = cloud;
   const agencies = await listAll(ledger, 'agency', registry.agencies);
   const routes = await mapSome(
     agencies.flatMap((agency) => URGENCIES.map((urgency) => ({ agency, urgency }))),
     ({ agency, urgency }) => tallyRoutes(ledger, agency, urgency),
+    until,
   );
   const hotlines = await listAll(ledger, 'hotline', registry.hotlines);
-  const inboxes = await mapSome(hotlines, async (hotline) => ({ hotline, ...(await tallyInbox(ledger, hotline)) }));
-  const suspended = await mapSome([...agencies, ...hotlines], async (partner) => {
+  const tally = async (hotline: string) => ({ hotline, ...(await tallyInbox(ledger, hotline)) });
+  const inboxes = await mapSome(hotlines, tally, until);
+  const findSuspension = async (partner: string) => {
     const suspension = await suspensions.find(partner);
     return suspension ? [{ partner, ...suspension }] : [];
-  });
+  };
+  const suspended = await mapSome([...agencies, ...hotlines], findSuspension, until);
   const wanted: { queue: string; partner?: string; isDead: boolean }[] = [
     ...LANES.flatMap((lane) => [
       { queue: dispatchQueue(stage, lane), isDead: false },
@@ -70,10 +74,11 @@ async function readStatus({ cloud, now }: Session): Promise<Status> {
     ),
     ...hotlines.map((partner) => ({ queue: outcomesQueue(stage, partner), partner, isDead: false })),
   ];
-  const queues = await mapSome(wanted, async (queue) => {
+  const look = async (queue: (typeof wanted)[number]) => {
     const depth = await readDepth(cloud, queue.queue);
     return { ...queue, isMissing: depth === undefined, ...depth };
-  });
+  };
+  const queues = await mapSome(wanted, look, until);
   return {
     stage,
     region,
@@ -121,7 +126,9 @@ function describe({ stage, region, at, ...status }: Status, now: number, all: bo
       ({ partner, at: since, by, reason }) =>
         `SUSPENDED  ${partner} since ${since} by ${safeLine(by)}${reason ? `: ${safeLine(reason)}` : ''}`,
     ),
-    ...status.gone.map((partner) => `GONE  ${partner} is not in the registry, and ${describeGone(status, partner)}`),
+    ...status.gone.map(
+      (partner) => `GONE  ${partner} is not in the registry of this checkout, and ${describeGone(status, partner)}`,
+    ),
     section('Not opened, by the ledger', [
       ['agency', 'urgency', 'pending', 'delivered', 'unreadable', 'withdrawals', 'oldest'],
       ...routes.map(({ agency, urgency, pending, delivered, unreadable, withdrawals, oldest, isCut }) => [

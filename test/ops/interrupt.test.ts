@@ -4,9 +4,11 @@ import { agencyQueue } from '../../core/names.ts';
 import type { Ledger } from '../../core/ports.ts';
 import { submitReferral } from '../../core/use-cases/submit.ts';
 import { startFauxqs } from '../../local/emulators/fauxqs.ts';
+import { showKeys } from '../../ops/keys.ts';
 import { offboard } from '../../ops/offboard.ts';
 import { redrive } from '../../ops/redrive.ts';
 import type { Session } from '../../ops/session.ts';
+import { showStatus } from '../../ops/status.ts';
 import { resume } from '../../ops/suspend.ts';
 import { STAGE, testRegistry, World } from '../support/world.ts';
 import { localQueues, sessionIn } from './session.ts';
@@ -93,6 +95,23 @@ describe('an interrupt', () => {
     interrupt.abort();
     await expect(offboard(session, AGENCY, {})).rejects.toMatchObject({ name: 'AbortError' });
     expect(world.ledger.suspended).toEqual(new Set());
+  });
+
+  it.each([
+    ['status', (session: Session) => showStatus(session, {})],
+    ['keys', (session: Session) => showKeys(session)],
+  ])('ends %s, which changes nothing, before it has read everything', async (_, command) => {
+    const { session, interrupt } = interruptible(sessionIn(new World()));
+    const { ledger } = session.cloud;
+    let reads = 0;
+    const due: Ledger['due'] = (...lane) => {
+      reads += 1;
+      interrupt.abort();
+      return ledger.due(...lane);
+    };
+    const cloud = { ...session.cloud, ledger: { ...ledger, due } };
+    await expect(command({ ...session, cloud })).rejects.toMatchObject({ name: 'AbortError' });
+    expect(reads).toBeLessThanOrEqual(10);
   });
 
   it('ends what follows a resume, which says that there may be more', async () => {

@@ -52,14 +52,18 @@ describe('a hotline that is gone from the registry', () => {
     expect(await seen()).toEqual([]);
     await rm(`${operated.relay.dataDir}/registry/us-beacon.json`);
     expect(await seen()).toEqual(['us-beacon']);
-    expect((await run('status')).text).toMatch(/GONE {2}us-beacon is not in the registry, and .* not opened/);
+    expect((await run('status')).text).toMatch(
+      /GONE {2}us-beacon is not in the registry of this checkout, and .* not opened/,
+    );
 
     await openAll(AGENCY);
     const { result, text } = await ops({ dataDir: operated.relay.dataDir }, 'status', '--json');
     expect(result['gone']).toEqual(['us-beacon']);
     expect(result['inboxes']).toContainEqual(expect.objectContaining({ hotline: 'us-beacon', count: 1 }));
     expect(text).toContain('us-beacon-outcomes');
-    expect((await run('status')).text).toMatch(/GONE {2}us-beacon is not in the registry, and .* not acknowledged/);
+    expect((await run('status')).text).toMatch(
+      /GONE {2}us-beacon is not in the registry of this checkout, and .* not acknowledged/,
+    );
 
     for await (const _ of beacon.outcomes({ drain: true }));
     expect(await seen()).toEqual([]);

@@ -31,7 +31,7 @@ describe('suspend and resume', () => {
     const { exit, result } = await run('suspend', AGENCY, '--reason', 'a drill', '--json');
     expect([exit, result]).toEqual([0, expect.objectContaining({ suspended: AGENCY, reason: 'a drill' })]);
     expect(await ask()).toBe('unauthorized');
-    expect((await run('suspend', AGENCY)).text).toContain('is suspended already, since');
+    expect((await run('suspend', AGENCY)).text).toMatch(/is suspended already, since .* it can still open: docs\//);
     expect((await run('status')).text).toMatch(/SUSPENDED {2}de-kinderwacht since .*: a drill\n/);
 
     const id = await submit('DE');
@@ -44,6 +44,17 @@ describe('suspend and resume', () => {
     await untilStatus(id, AGENCY, 'delivered');
     await open(AGENCY, id);
     expect((await run('resume', AGENCY)).text).toMatch(/^de-kinderwacht was not suspended\.\n/);
+  });
+
+  it('say of an agency alone that its queues have something to open still', async () => {
+    for (const [partner, isSaid] of [
+      [AGENCY, true],
+      [HOTLINE, false],
+    ] as const) {
+      const { text } = await run('suspend', partner);
+      expect(text.includes('What lies in its queues it can still open')).toBe(isSaid);
+      await run('resume', partner);
+    }
   });
 
   it.each([

@@ -209,6 +209,20 @@ describe('a route at the operator’s order', () => {
     expect(redelivered(opened, NOW)).toMatchObject({ status: 'pending', version: 2, finalAt: null, openedAt: null });
   });
 
+  // Sweep applies a statement again every 13 days until its hotline has fetched it.
+  it('goes out within the hour also where an "unreadable" from before is applied once more, and can still be opened', () => {
+    const before = toTimestamp(NOW - 13 * DAY);
+    const first = answered(sent(route(), NOW - 13 * DAY), 1, 'unreadable', before, NOW - 13 * DAY);
+    const ordered = redelivered(first, NOW);
+    for (const row of [ordered, sent(ordered, NOW)]) {
+      const stale = answered(row, 1, 'unreadable', before, NOW);
+      expect([isFinal(stale), owes(stale), wait(stale)]).toEqual([false, 'referral', HOUR]);
+      expect(answered(stale, 1, 'opened', toTimestamp(NOW), NOW).status).toBe('opened');
+    }
+    const anew = redelivered(opened, NOW);
+    expect(answered(anew, 1, 'unreadable', before, NOW)).toBe(anew);
+  });
+
   it.each([
     ['undeliverable', undeliverable(route(), NOW)],
     ['withdrawn', withdrawn(sent(route(), NOW), NOW)],

@@ -100,7 +100,11 @@ export function createDirectoryClient(transport: Transport, runtime?: Partial<Ru
 
   return {
     refresh,
-    current: async () => (known && clock.now() - known.at < MAX_AGE ? known.directory : refresh()),
+    async current() {
+      const age = known && clock.now() - known.at;
+      // Negative where the clock was set back: nobody knows then how old it is.
+      return known && age !== undefined && age >= 0 && age < MAX_AGE ? known.directory : refresh();
+    },
   };
 }
 

@@ -85,7 +85,10 @@ export interface Hotline {
   /** Names further countries of a referral, whose agencies then receive it as well. */
   route(id: string, routing: Routing): Promise<RoutesAnswer>;
 
-  /** Withdraws a referral. Who has read it has read it; all others never will. */
+  /**
+   * Withdraws a referral. Who has read it has read it; all others never will.
+   * @throws {ClientError} `not-known` if it is only in the journal, which still owes it
+   */
   withdraw(id: string, reason: WithdrawStatement['reason']): Promise<RoutesAnswer>;
 
   status(id: string): Promise<CheckedStatus>;
@@ -245,7 +248,13 @@ export function createHotline(options: HotlineOptions): Hotline {
 
     async withdraw(id, reason) {
       const statement = await signStatement('withdraw', { ...(await bind(id)), reason }, signingKey);
-      return calls.withdraw({ hotline, id }, statement);
+      try {
+        return await calls.withdraw({ hotline, id }, statement);
+      } catch (error) {
+        const isUnknown = error instanceof RelayProblem && error.code === 'not-found';
+        if (isUnknown && (await journal.read(id))?.state === 'sealed') throw stillOwed(id);
+        throw error;
+      }
     },
 
     async status(id) {
@@ -278,6 +287,12 @@ export function createHotline(options: HotlineOptions): Hotline {
     trustKeys: (entries) => trust.confirm(entries),
   };
 }
+
+const stillOwed = (id: string): ClientError =>
+  new ClientError(
+    'not-known',
+    `The relay does not have ${id} yet, but the journal owes it: its draft or "--unfinished" would still submit it. Move unfinished/${id}.json out of the journal to keep it from being sent.`,
+  );
 
 function usedId(): RelayError {
   const detail =

@@ -44,7 +44,13 @@ export async function poll(session: Session, { follow = false, out }: PollOption
   const reporter = createPollReport(session, orStop);
   try {
     if (follow) {
-      const report = (told: Parameters<PollReporter['tell']>[0]): void => void (broken ?? reporter.tell(told));
+      const report = (told: Parameters<PollReporter['tell']>[0]): void => {
+        if (broken) return;
+        reporter.tell(told);
+        if (told.result !== 'left' || !OF_THE_DISK.has(session.explain(told.error).code)) return;
+        broken = { error: told.error };
+        stopped.abort();
+      };
       await agency.run(handlers, { report, signal, concurrency: PARALLEL });
     } else {
       await drain(session, agency, { handlers, reporter, signal });
@@ -58,6 +64,9 @@ export async function poll(session: Session, { follow = false, out }: PollOption
   const exit = await reporter.end();
   return io.signal.aborted && !follow ? EXIT.partial : exit;
 }
+
+/** What was shown cannot be remembered then, and would be shown again until it lies in the dead letters, unanswered. */
+const OF_THE_DISK = new Set(['disk-full', 'file']);
 
 /** Takes what is there: one by one for a person, who wants it in order; a program gets a batch as it is opened. */
 async function drain(

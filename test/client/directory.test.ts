@@ -51,6 +51,15 @@ describe('the directory', () => {
     });
   });
 
+  it('is asked for again after the clock was set back, and not for as long as that takes', async () => {
+    const transport = new DirectoryTransport(document);
+    const times = [0, -60, -60].map((minutes) => Date.parse(RETIRED) + minutes * MINUTE);
+    const client = createDirectoryClient(transport, { now: () => times.shift() ?? 0 });
+    await client.current();
+    await client.current();
+    expect(transport.calls).toHaveLength(2);
+  });
+
   it('is asked for again after a minute, and then sent only if it has changed', async () => {
     const { client, transport, clock } = connect();
     const first = await client.current();

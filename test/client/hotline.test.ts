@@ -403,6 +403,14 @@ describe('route and withdraw', () => {
     await expect(elsewhere.withdraw(world.newId(), 'error')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it('do not let what was sealed and not sent pass for withdrawn: it is still owed', async () => {
+    const { id } = await hotline.seal(immediate);
+    const refusal = hotline.withdraw(id, 'error');
+    await expect(refusal).rejects.toMatchObject({ code: 'not-known' });
+    await expect(refusal).rejects.toThrow(`Move unfinished/${id}.json out of the journal`);
+    expect(await hotline.unfinished()).toEqual([id]);
+  });
+
   it.each(['', 'x', '../directory', '019ab3f0-2a80-4c11-9d2e-5f6a7b8c9d0e'])('send nothing about %j', async (id) => {
     await expect(hotline.withdraw(id, 'error')).rejects.toMatchObject({ code: 'not-known' });
     await expect(hotline.status(id)).rejects.toMatchObject({ code: 'not-known' });

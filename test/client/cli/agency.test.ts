@@ -5,7 +5,7 @@ import { createHotline, type Hotline } from '../../../client/hotline.ts';
 import type { InboxMessage } from '../../../client/inbox.ts';
 import { agencyQueue, type Lane } from '../../../core/names.ts';
 import type { ReferralDraft } from '../../../core/referral.ts';
-import { toTimestamp } from '../../../core/time.ts';
+import { MINUTE, toTimestamp } from '../../../core/time.ts';
 import { command, type Heard, records, temporaryFolder } from '../../support/command.ts';
 import { type Exchange, hotlineOptions, trustAll } from '../../support/partners.ts';
 import { agencyMachine, writeAgency, writeHotline } from '../../support/profiles.ts';
@@ -265,6 +265,21 @@ describe('poll', () => {
     const { exit, out, err } = await agency(['poll', '--follow'], io);
     expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${GIST}\n` });
     expect(out).toContain(id);
+  });
+
+  it('stops following where it cannot remember what it has shown, which would come again and again', async () => {
+    await submit();
+    await writeFile(folder.path(POLICE, 'seen'), 'no folder');
+    const interrupt = new AbortController();
+    const err = (): Promise<void> => {
+      world.clock.advance(MINUTE);
+      if (world.clock.now() - since > 20 * MINUTE) interrupt.abort();
+      return Promise.resolve();
+    };
+    const since = world.clock.now();
+    const { exit, out } = await agency(['poll', '--follow', '--json'], { signal: interrupt.signal, err });
+    expect({ exit, isInterrupted: interrupt.signal.aborted }).toEqual({ exit: 2, isInterrupted: false });
+    expect(out.match(/"kind":"referral"/g)).toHaveLength(1);
   });
 });
 

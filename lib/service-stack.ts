@@ -47,6 +47,8 @@ export class ServiceStack extends Stack {
     super(scope, stackName(stage, 'service'), {
       env: { account, region },
       description: `referral-relay ${stage}: API and functions`,
+      // With it would go the logs, who has confirmed to hear of alarms, and without a domain the name that partners call.
+      terminationProtection: true,
     });
     tagStage(this, stage);
     createAlarmTopic(this, place, settings.alarmEmails);

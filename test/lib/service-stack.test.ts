@@ -58,6 +58,10 @@ const environmentsOf = (stack: SynthesizedStack) => {
 const authorities = (stack: SynthesizedStack) =>
   new Set(environmentsOf(stack).flatMap(({ environment }) => environment['RELAY_AUTHORITY'] ?? []));
 
+it('cannot be deleted by mistake', () => {
+  expect(service.terminationProtection).toBe(true);
+});
+
 describe('the environment of each function', () => {
   const found = environmentsOf(service);
 

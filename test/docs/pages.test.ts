@@ -99,6 +99,16 @@ describe('The guides', () => {
     expect([hotlines.size, agencies.size]).toEqual(guide === 'hotline' ? [1, 0] : [0, 1]);
   });
 
+  it('give an agency a profile with which it opens what its countries and the canary of its onboarding bring', () => {
+    const guide = read('docs/guides/agency.md');
+    const countriesIn = (what: string): unknown => {
+      const [, json = '{}'] = new RegExp(`<!-- ${what} -->\\s+\`\`\`json\\n(.*?)\`\`\``, 's').exec(guide) ?? [];
+      return (JSON.parse(json) as { countries?: unknown }).countries;
+    };
+    expect(countriesIn('profile')).toEqual([...(countriesIn('registry file') as string[]), 'ZZ']);
+    expect(read('docs/operations/onboarding-agency.md')).toContain('"countries": ["AT", "DE", "ZZ"]');
+  });
+
   it('name the package as it is', () => {
     expect(JSON.parse(read('package.json'))).toMatchObject({ name: 'referral-relay' });
   });

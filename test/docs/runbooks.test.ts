@@ -28,7 +28,7 @@ const SKIPPED: Readonly<Record<string, number>> = {
   'revocation.md': 3,
   'silent-agency.md': 1,
   'dead-letters.md': 3,
-  'service-faults.md': 8,
+  'service-faults.md': 9,
   'suspected-leak.md': 5,
   'restore.md': 6,
   'offboarding.md': 2,

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { EXIT, EXIT_HELP, type Exit } from '../client/cli/exit.ts';
 import type { Io } from '../client/cli/io.ts';
+import type { OffboardOptions } from './offboard.ts';
 import { type CommonOptions, type Ending, runCommand, type Session } from './session.ts';
 import { STAGE_VARIABLE } from './target.ts';
 
@@ -148,9 +149,12 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
     ],
   })
     .option('--hand-over', 'give what it has not opened to the fallback; the hotlines hear of it')
-    .action((agency: string, options: CommonOptions & { handOver?: boolean }) =>
-      run(options, `offboard ${agency}${options.handOver ? ' --hand-over' : ''}`, async (session) =>
-        (await import('./offboard.ts')).offboard(session, agency, options),
+    .option('--gone', 'its file is gone from the deployed registry, and not only from an old checkout')
+    .action((agency: string, options: CommonOptions & OffboardOptions) =>
+      run(
+        options,
+        `offboard ${agency}${options.handOver ? ' --hand-over' : ''}${options.gone ? ' --gone' : ''}`,
+        async (session) => (await import('./offboard.ts')).offboard(session, agency, options),
       ),
     );
 

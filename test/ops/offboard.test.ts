@@ -104,7 +104,7 @@ describe('the news of a withdrawal', () => {
 });
 
 describe('an agency that is gone from the registry', () => {
-  it('keeps what is owed to it, and can be offboarded', async () => {
+  it('keeps what is owed to it, and can be offboarded by whoever says that it is gone', async () => {
     await operated.relay.sweepNow();
     const [first, second] = [await submit('FR'), await submit('FR')];
     await untilStatus(first, GONE, 'delivered');
@@ -118,11 +118,15 @@ describe('an agency that is gone from the registry', () => {
       exit: 0,
       text: expect.stringContaining('2  owed anew') as string,
     });
-    expect(await run('offboard', GONE)).toMatchObject({
+    expect(await run('offboard', GONE, '--hand-over')).toMatchObject({
+      exit: 3,
+      text: expect.stringContaining('is not in the registry of this checkout') as string,
+    });
+    expect(await run('offboard', GONE, '--gone')).toMatchObject({
       exit: 3,
       text: expect.stringContaining('has not opened 2') as string,
     });
-    const { exit, text } = await run('offboard', GONE, '--hand-over');
+    const { exit, text } = await run('offboard', GONE, '--gone', '--hand-over');
     expect([exit, text]).toEqual([0, expect.stringMatching(/2 referrals went to int-clearing.*Put its file back/)]);
     await operated.relay.sweepNow();
     const heir = await callAgency(operated.relay, 'int-clearing');

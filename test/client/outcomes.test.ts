@@ -1,33 +1,203 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createHotline, type HotlineOptions } from '../../client/hotline.ts';
-import { answerReferral } from '../../core/use-cases/answer.ts';
-import { hotlineOptions, RELAY } from '../support/partners.ts';
+import { createHotline, type Hotline, type HotlineOptions } from '../../client/hotline.ts';
+import type { Journal } from '../../client/journal.ts';
+import { createTrustMemory } from '../../client/trust.ts';
+import { MINUTE, SECOND } from '../../core/time.ts';
+import { type Exchange, hotlineOptions, RELAY } from '../support/partners.ts';
 import { sampleDraft } from '../support/referrals.ts';
-import { World } from '../support/world.ts';
+import { signerOf, testRegistry, World } from '../support/world.ts';
 
-/* What `test/client/hotline.test.ts` does not show of collecting: trouble in between. */
-
+const immediate = sampleDraft('immediate');
 const ID = 'gb-hotline';
 
 let world: World;
+let log: Exchange[];
 let options: HotlineOptions;
-let id: string;
-beforeEach(async () => {
+let hotline: Hotline;
+beforeEach(() => {
   world = new World();
-  options = hotlineOptions(world, ID);
-  ({ id } = await createHotline(options).submit(sampleDraft('immediate')));
-  await world.dispatch();
-  await answer();
+  log = [];
+  options = hotlineOptions(world, ID, log);
+  hotline = createHotline(options);
 });
 
-/** Both agencies state the same. */
-async function answer(stated?: Parameters<World['outcome']>[3]): Promise<void> {
-  const name = { hotline: ID, id };
-  const hash = world.ledger.record(name).referral?.hash ?? '';
-  for (const agency of ['de-police', 'ca-police'] as const) {
-    await answerReferral(world.relay(), world.agency(agency), name, await world.outcome(agency, name, hash, stated));
-  }
+const name = (id: string) => ({ hotline: ID, id });
+
+async function collect(from: Hotline = hotline) {
+  const collected = [];
+  for await (const outcome of from.outcomes({ drain: true })) collected.push(outcome);
+  return collected;
 }
+
+async function answered(): Promise<string> {
+  const { id } = await hotline.submit(immediate);
+  await world.dispatch();
+  await world.state('de-police', name(id));
+  await world.state('ca-police', name(id), { status: 'not-actionable', reason: 'duplicate' });
+  return id;
+}
+
+describe('outcomes', () => {
+  it('brings what agencies stated, verified, and each once', async () => {
+    const id = await answered();
+    expect(await collect()).toEqual([
+      expect.objectContaining({
+        kind: 'outcome',
+        hotline: ID,
+        referral: id,
+        check: 'verified',
+        payload: expect.objectContaining({ agency: 'de-police', status: 'opened' }),
+      }),
+      expect.objectContaining({ payload: expect.objectContaining({ agency: 'ca-police', reason: 'duplicate' }) }),
+    ]);
+    world.clock.advance(10 * MINUTE);
+    expect(await collect()).toEqual([]);
+    expect(world.inbox(ID)).toEqual([]);
+  });
+
+  it('does not acknowledge the item at which the consumer stopped', async () => {
+    await answered();
+    const failure = new Error('the database is down');
+    let seen = 0;
+    const consume = async () => {
+      for await (const _ of hotline.outcomes({ drain: true })) {
+        seen += 1;
+        if (seen === 2) throw failure;
+      }
+    };
+    await expect(consume()).rejects.toBe(failure);
+    expect(world.inbox(ID)).toHaveLength(1);
+    world.clock.advance(3 * MINUTE);
+    expect(await collect()).toMatchObject([{ payload: { agency: 'ca-police' } }]);
+  });
+
+  it('meets what goes wrong with one item in its turn, after those that came before it', async () => {
+    const first = await hotline.submit(immediate);
+    const second = await hotline.submit(sampleDraft('routine'));
+    await world.dispatch();
+    await world.state('de-police', name(first.id));
+    await world.state('fr-police', name(second.id));
+    const failure = new Error('the disk is gone');
+    const journal: Journal = {
+      ...options.journal,
+      read: (id) => (id === second.id ? Promise.reject(failure) : options.journal.read(id)),
+    };
+    const seen: unknown[] = [];
+    const consume = async () => {
+      for await (const outcome of createHotline({ ...options, journal }).outcomes({ drain: true })) seen.push(outcome);
+    };
+    await expect(consume()).rejects.toBe(failure);
+    expect(seen).toMatchObject([{ referral: first.id, check: 'verified' }]);
+    world.clock.advance(3 * MINUTE);
+    expect(await collect()).toMatchObject([{ referral: second.id, check: 'verified' }]);
+  });
+
+  it('keeps what cannot be verified before its key is trusted', async () => {
+    await answered();
+    const trust = createTrustMemory({ partners: { 'ca-police': [signerOf('ca-police').kid] } });
+    const careful = createHotline({ ...options, trust });
+    expect(await collect(careful)).toMatchObject([
+      { check: 'untrusted', error: { partner: 'de-police', situation: 'unknown' } },
+      { check: 'verified', payload: { agency: 'ca-police' } },
+    ]);
+    await careful.trustKeys(await careful.reviewKeys('de-police'));
+    world.clock.advance(3 * MINUTE);
+    expect(await collect(careful)).toMatchObject([{ check: 'verified', payload: { agency: 'de-police' } }]);
+  });
+
+  it('gives up what nobody can confirm any more: a key that was compromised before it was trusted', async () => {
+    const id = await answered();
+    world.clock.advance(SECOND);
+    const burnt = { jwk: signerOf('de-police').record.jwk, compromisedAt: world.at() };
+    world.registry = testRegistry({ 'de-police': { keys: [burnt] } });
+    const careful = createHotline({ ...options, trust: createTrustMemory() });
+    const detail = expect.stringContaining('Ask de-police, by telephone or in person, to send it anew') as string;
+    expect(await collect(careful)).toContainEqual(expect.objectContaining({ referral: id, check: 'invalid', detail }));
+    world.clock.advance(3 * MINUTE);
+    expect(await collect()).toMatchObject([{ check: 'verified', payload: { agency: 'ca-police' } }]);
+  });
+
+  it('passes on events, and acknowledges those it does not know, and kinds as well', async () => {
+    const { id } = await hotline.submit(immediate);
+    const item = { hotline: ID, referral: id, at: world.at() };
+    const acknowledged: unknown[] = [];
+    const items = [
+      { ...item, receipt: 'r1', kind: 'event', event: 'undeliverable', agency: 'de-police' },
+      { ...item, receipt: 'r2', kind: 'event', event: 'eclipse', planet: 'moon' },
+      { ...item, receipt: 'r3', kind: 'poem' },
+      { ...item, receipt: 'r4', kind: 'statement', statement: 'none', acceptedAt: world.at() },
+    ];
+    const { fetch = globalThis.fetch } = options.runtime ?? {};
+    const other = createHotline({
+      ...options,
+      runtime: {
+        ...options.runtime,
+        fetch(url, init) {
+          const body = init.body instanceof Uint8Array ? (JSON.parse(Buffer.from(init.body).toString()) as object) : {};
+          if (url === `${RELAY}/v1/outcomes/receive`) return Promise.resolve(Response.json({ items: items.splice(0) }));
+          if (url !== `${RELAY}/v1/outcomes/acknowledge`) return fetch(url, init);
+          acknowledged.push(body);
+          return Promise.resolve(Response.json({ acknowledged: 4 }));
+        },
+      },
+    });
+    expect(await collect(other)).toMatchObject([
+      { kind: 'event', event: 'undeliverable', agency: 'de-police' },
+      { kind: 'event', event: 'eclipse' },
+      { kind: 'outcome', check: 'invalid' },
+    ]);
+    expect(acknowledged).toEqual([{ receipts: ['r1', 'r2', 'r3', 'r4'] }]);
+  });
+
+  it('acknowledges as it goes when the consumer is slow', async () => {
+    await answered();
+    const left: number[] = [];
+    for await (const _ of hotline.outcomes({ drain: true })) {
+      left.push(world.inbox(ID).length);
+      world.clock.advance(MINUTE);
+    }
+    expect(left).toEqual([2, 1]);
+    expect(world.inbox(ID)).toEqual([]);
+  });
+
+  it('ends when its signal is aborted', async () => {
+    await answered();
+    const stop = new AbortController();
+    const seen = [];
+    for await (const outcome of hotline.outcomes({ signal: stop.signal })) {
+      seen.push(outcome);
+      if (seen.length === 2) stop.abort();
+    }
+    expect(seen).toHaveLength(2);
+    expect(world.inbox(ID)).toEqual([]);
+  });
+
+  it('waits for more only where there is none left', async () => {
+    const id = await answered();
+    for (const reason of ['child-safeguarded', 'suspect-identified', 'arrest', 'no-result'] as const) {
+      for (const agency of ['de-police', 'ca-police'] as const)
+        await world.state(agency, name(id), { status: 'closed', reason });
+    }
+    const waits: unknown[] = [];
+    const { fetch = globalThis.fetch } = options.runtime ?? {};
+    const stop = new AbortController();
+    const watched = createHotline({
+      ...options,
+      runtime: {
+        ...options.runtime,
+        async fetch(url, init) {
+          const body = init.body instanceof Uint8Array ? (JSON.parse(Buffer.from(init.body).toString()) as object) : {};
+          if ('wait' in body) waits.push(body.wait);
+          if (waits.length > 2) stop.abort();
+          return fetch(url, init);
+        },
+      },
+    });
+    const collected = [];
+    for await (const outcome of watched.outcomes({ signal: stop.signal })) collected.push(outcome);
+    expect([collected.length, waits]).toEqual([10, [20, 0, 20]]);
+  });
+});
 
 /** A hotline that has nobody to talk to where `isDown` says so. */
 function troubled(isDown: (path: string) => boolean): ReturnType<typeof createHotline> {
@@ -44,31 +214,12 @@ function troubled(isDown: (path: string) => boolean): ReturnType<typeof createHo
   });
 }
 
-it('waits for more only where there is none left', async () => {
-  for (const reason of ['child-safeguarded', 'suspect-identified', 'arrest', 'no-result'] as const) {
-    await answer({ status: 'closed', reason });
-  }
-  const waits: unknown[] = [];
-  const { fetch = globalThis.fetch } = options.runtime ?? {};
-  const stop = new AbortController();
-  const watched = createHotline({
-    ...options,
-    runtime: {
-      ...options.runtime,
-      async fetch(url, init) {
-        const body = init.body instanceof Uint8Array ? (JSON.parse(Buffer.from(init.body).toString()) as object) : {};
-        if ('wait' in body) waits.push(body.wait);
-        if (waits.length > 2) stop.abort();
-        return fetch(url, init);
-      },
-    },
-  });
-  const collected = [];
-  for await (const outcome of watched.outcomes({ signal: stop.signal })) collected.push(outcome);
-  expect([collected.length, waits]).toEqual([10, [20, 0, 20]]);
-});
-
 describe('trouble', () => {
+  let id: string;
+  beforeEach(async () => {
+    id = await answered();
+  });
+
   it('is thrown where nobody wants to be told', async () => {
     const outcomes = troubled((path) => path === '/v1/outcomes/receive').outcomes();
     await expect(outcomes.next()).rejects.toMatchObject({ code: 'relay-unreachable' });

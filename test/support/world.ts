@@ -182,6 +182,13 @@ export class World {
     return signStatement('outcome', payload, signerOf(agency));
   }
 
+  /** An agency states something about a referral that the relay has. */
+  async state(agency: AgencyId, name: ReferralName, stated: Partial<OutcomeStatement> = {}): Promise<void> {
+    const hash = this.ledger.record(name).referral?.hash ?? '';
+    const token = await this.outcome(agency, name, hash, stated);
+    await answerReferral(this.relay(), this.agency(agency), name, token);
+  }
+
   at(): string {
     return toTimestamp(this.clock.now());
   }
@@ -247,9 +254,7 @@ export class World {
         opened.push(message);
         if (message.kind === undefined) {
           const name = { hotline: message.hotline, id: message.id };
-          const { referral } = this.ledger.record(name);
-          const token = await this.outcome(agency, name, referral?.hash ?? '', { version: message.version });
-          await answerReferral(this.relay(), this.agency(agency), name, token);
+          await this.state(agency, name, { version: message.version });
         }
         this.queues.remove(queue, handle);
       }

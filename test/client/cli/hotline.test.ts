@@ -3,7 +3,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Io } from '../../../client/cli/io.ts';
 import type { OutcomeStatement } from '../../../core/contracts.ts';
 import { MINUTE, SECOND } from '../../../core/time.ts';
-import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { command, type Heard, records, temporaryFolder } from '../../support/command.ts';
 import { type Exchange, trustAll } from '../../support/partners.ts';
@@ -44,11 +43,8 @@ async function submitted(draft: unknown = immediate): Promise<string> {
 }
 
 /** The agency states something. */
-async function state(agency: AgencyId, id: string, stated: Partial<OutcomeStatement> = {}): Promise<void> {
-  const name = { hotline: ID, id };
-  const hash = world.ledger.record(name).referral?.hash ?? '';
-  await answerReferral(world.relay(), world.agency(agency), name, await world.outcome(agency, name, hash, stated));
-}
+const state = (agency: AgencyId, id: string, stated?: Partial<OutcomeStatement>): Promise<void> =>
+  world.state(agency, { hotline: ID, id }, stated);
 
 /** Keys of all but this agency are confirmed. */
 async function distrust(agency: AgencyId): Promise<void> {

@@ -38,12 +38,18 @@ export async function readDepth(cloud: Parts, queue: string): Promise<Depth | un
 
 const MISSING: ReadonlySet<string> = new Set(['QueueDoesNotExist', 'AWS.SimpleQueueService.NonExistentQueue']);
 
-/** Long enough to look after ten messages, in seconds. */
-const HIDDEN = 120;
+const BATCH = {
+  MaxNumberOfMessages: 10,
+  /** Long enough to look after ten messages, in seconds. */
+  VisibilityTimeout: 120,
+  /** Only a receive that waits asks all of SQS. */
+  WaitTimeSeconds: 1,
+};
 
 /**
  * Takes the messages of a queue that were there when it was called, one after the other. `settle` says whether its
- * message is done with; one that is not stays where it is. Once `signal` is aborted, no further message is begun.
+ * message is done with; one that is not stays where it is, as do all others where it rejects. Once `signal` is aborted, no
+ * further message is begun.
  */
 export async function drain(
   cloud: Parts,
@@ -52,35 +58,33 @@ export async function drain(
   settle: (body: string) => Promise<boolean>,
 ): Promise<void> {
   const QueueUrl = await findUrl(cloud, queue);
-  /** Latest receipts of what stays, by message. */
-  const left = new Map<string, string>();
+  /** Latest receipts of what was received and not deleted, by message. */
+  const held = new Map<string, string>();
   /** What of it has come back since the last message that was new: after two minutes, before those that wait still. */
   const again = new Set<string>();
-  while (!signal.aborted) {
-    const { Messages = [] } = await cloud.sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl,
-        MaxNumberOfMessages: 10,
-        VisibilityTimeout: HIDDEN,
-        // Only a receive that waits asks all of SQS.
-        WaitTimeSeconds: 1,
-      }),
-    );
-    if (Messages.every(({ MessageId = '' }) => again.has(MessageId))) break;
-    for (const { MessageId = '', Body = '', ReceiptHandle = '' } of Messages) {
-      const isNew = !left.has(MessageId);
-      if (isNew) again.clear();
-      else again.add(MessageId);
-      if (isNew && !signal.aborted && (await settle(Body))) {
+  try {
+    while (!signal.aborted) {
+      const { Messages = [] } = await cloud.sqs.send(new ReceiveMessageCommand({ QueueUrl, ...BATCH }));
+      if (Messages.every(({ MessageId = '' }) => again.has(MessageId))) break;
+      const fresh = Messages.filter(({ MessageId = '' }) => !held.has(MessageId));
+      if (fresh.length > 0) again.clear();
+      else for (const { MessageId = '' } of Messages) again.add(MessageId);
+      for (const { MessageId = '', ReceiptHandle = '' } of Messages) held.set(MessageId, ReceiptHandle);
+      for (const { MessageId = '', Body = '', ReceiptHandle = '' } of fresh) {
+        if (signal.aborted || !(await settle(Body))) continue;
         await cloud.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
-      } else left.set(MessageId, ReceiptHandle);
+        held.delete(MessageId);
+      }
     }
+  } finally {
+    for (const ReceiptHandle of held.values()) await giveBack(cloud, QueueUrl, ReceiptHandle);
   }
-  for (const ReceiptHandle of left.values()) {
-    const back = new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 });
-    // If its time is over, or this fails, it comes back by itself.
-    await cloud.sqs.send(back).catch(() => undefined);
-  }
+}
+
+async function giveBack({ sqs }: Parts, QueueUrl: string, ReceiptHandle: string): Promise<void> {
+  const back = new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 });
+  // If its time is over, or this fails, it comes back by itself.
+  await sqs.send(back).catch(() => undefined);
 }
 
 /** Of a relay on this machine, the URL that its queues give themselves does not resolve. */

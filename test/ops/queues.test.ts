@@ -93,4 +93,15 @@ describe('a queue that is drained', () => {
     await drain(cloud, 'interrupted', never, settle);
     expect(settled.toSorted()).toEqual(bodies);
   });
+
+  it('is left as it is by a failure, and what was received lies there again', async () => {
+    const bodies = numbered('goes', 5);
+    await makeQueue('failing', bodies);
+    const settled: string[] = [];
+    const fail = (body: string): Promise<boolean> =>
+      settled.length === 2 ? Promise.reject(new Error('no ledger')) : Promise.resolve(settled.push(body) > 0);
+    await expect(drain(cloud, 'failing', never, fail)).rejects.toThrow('no ledger');
+    await drain(cloud, 'failing', never, (body) => Promise.resolve(settled.push(body) > 0));
+    expect(settled.toSorted()).toEqual(bodies);
+  });
 });

@@ -79,7 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const inUse = `Port ${port} on ${HOST} is in use, perhaps by another relay: stop that program, or choose another port.`;
+      const inUse = `Port ${port} on ${HOST} is in use, perhaps by another relay: stop that program, or choose another with --port.`;
       const forbidden = `Port ${port} on ${HOST} may not be used: choose one above 1023.`;
       const known = { EADDRINUSE: inUse, EACCES: forbidden }[error.code ?? ''];
       reject(known === undefined ? error : new Error(known, { cause: error }));

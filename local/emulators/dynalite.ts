@@ -76,7 +76,7 @@ async function open(path: string): Promise<Store> {
     return store;
   } catch (error) {
     if (!isLocked(error)) throw withCause(error);
-    throw new Error('another relay is running on this data folder: stop it, or choose another folder', {
+    throw new Error('another relay is running on this data folder: stop it, or choose another folder with --data', {
       cause: error,
     });
   }

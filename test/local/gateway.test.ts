@@ -334,6 +334,6 @@ describe('refused before any function sees it', () => {
 it('says what to do when its port is in use', async () => {
   const options = { invoke: () => Promise.resolve(undefined), log: () => undefined };
   await expect(startGateway({ ...options, port })).rejects.toThrow(
-    `Port ${port} on 127.0.0.1 is in use, perhaps by another relay: stop that program, or choose another port.`,
+    `Port ${port} on 127.0.0.1 is in use, perhaps by another relay: stop that program, or choose another with --port.`,
   );
 });

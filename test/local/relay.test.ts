@@ -157,7 +157,7 @@ describe('a relay on a folder', () => {
     await once(server, 'listening');
     const port = (server.address() as AddressInfo).port;
     await expect(startRelay({ port, dataDir })).rejects.toThrow(
-      `Port ${port} on 127.0.0.1 is in use, perhaps by another relay: stop that program, or choose another port.`,
+      `Port ${port} on 127.0.0.1 is in use, perhaps by another relay: stop that program, or choose another with --port.`,
     );
     server.close();
     expect(readdirSync(dataDir)).toEqual([]);

@@ -6,6 +6,7 @@ import {
   ReceiveMessageCommand,
 } from '@aws-sdk/client-sqs';
 import type { Cloud } from './cloud.ts';
+import { mapSome } from './concurrency.ts';
 
 /* The relay's queues as the operator sees them. Messages are never moved: what was in them is sent anew. */
 
@@ -77,7 +78,7 @@ export async function drain(
       }
     }
   } finally {
-    for (const ReceiptHandle of held.values()) await giveBack(cloud, QueueUrl, ReceiptHandle);
+    await mapSome([...held.values()], (receipt) => giveBack(cloud, QueueUrl, receipt));
   }
 }
 

@@ -16,7 +16,7 @@ const STATUSES = Object.entries(OUTCOMES)
 
 export function declareAgency(program: Command, run: Run): void {
   const agency = declareGroup(program, 'agency', 'open, answer and send on referrals, as an agency', [
-    ['agency poll', 'open what is waiting'],
+    ['agency poll --out ./inbox', 'open what is waiting'],
     ['agency answer gb-lantern 0199… actionable --reason case-opened', 'tell the hotline what became of it'],
   ]);
 

@@ -48,7 +48,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<Exit> {
         ['keygen ./gb-lantern --kind hotline --id gb-lantern --relay https://relay.example', 'make a profile'],
         ['trust --profile ./gb-lantern', "see whose keys are to be compared before they're relied upon"],
         ['hotline submit case.json --profile ./gb-lantern', 'seal a referral and submit it'],
-        ['agency poll --profile ./de-kinderwacht', 'open what is waiting, urgent first'],
+        ['agency poll --out ./inbox --profile ./de-kinderwacht', 'open what is waiting, urgent first'],
       ]),
     )
     .addHelpText('afterAll', `\n${EXIT_HELP}`);

@@ -119,7 +119,7 @@ export class RelayApi extends Construct {
 
 /**
  * Calls that the gateway itself turns away, whoever makes them: no function hears of them, and no metric of AWS tells them
- * from other 4xx. It logs them, if not all of very many (API Gateway, "Logging").
+ * from other 4xx. It logs them, if not all of very many (API Gateway, "Monitor HTTP APIs").
  */
 function watchThrottling(scope: Construct, place: Place, log: LogGroup): void {
   const metric = { metricNamespace: METRIC_NAMESPACE, metricName: 'throttled' };

@@ -84,6 +84,7 @@ export async function withdraw(session: Session, id: string, reason: WithdrawSta
           `  Told, if they have it or may have it: ${routes.map(({ agency }) => agency).join(', ')}. What was read stays read.`,
         ]
       : []),
+    '  Its draft is not sent again by itself: to refer it after all, submit it with --anew.',
   ];
   await session.show({ id, status: 'withdrawn', reason, routes }, lines.join('\n'));
   return EXIT.ok;

@@ -193,8 +193,19 @@ describe('withdraw', () => {
     expect(exit).toBe(0);
     expect(out).toContain(`withdrawn  ${id}: it was sent by mistake.`);
     expect(out).toContain('ca-police, de-police. What was read stays read.');
+    expect(out).toContain('to refer it after all, submit it with --anew');
     await world.dispatch();
     expect((await hotline(['status', id])).out).toContain('to de-police, for suspect in DE (Germany): withdrawn');
+  });
+
+  it('does not have the draft sent again, which --anew does', async () => {
+    const id = await submitted();
+    await hotline(['withdraw', id, '--reason', 'error']);
+    const again = ['submit', await write('submitted.json', immediate), '--json'];
+    expect(records(await hotline(again))).toMatchObject([{ id, before: true }]);
+    expect(records(await hotline([...again, '--anew']))).toMatchObject([
+      { id: expect.not.stringMatching(id), before: false },
+    ]);
   });
 });
 

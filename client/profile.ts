@@ -22,6 +22,7 @@ import { createTrustFile } from './trust.ts';
  *   trust.json        the confirmed keys of others
  *   journal/          a hotline's sealed referrals
  *   seen/             what an agency has handled
+ *   opened/           documents that `agency poll` has opened, where it is not told to keep them elsewhere
  */
 
 const common = {

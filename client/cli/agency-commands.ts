@@ -24,7 +24,7 @@ export function declareAgency(program: Command, run: Run): void {
     name: 'poll',
     summary: 'open what is waiting, urgent first',
     details:
-      'Prints the gist of each referral; --json prints, and --out writes, the whole document, which does not come again by itself. The relay is told that a referral was opened once it was printed and written; what fails before that comes again. AWS credentials are those of the SDK: a role, AWS_PROFILE, and so on.',
+      'Prints the gist of each referral and writes the whole document to a file, readable by you alone; --json prints the document instead, and writes it only with --out. The relay is told that a referral was opened once that is done; what fails before that comes again. AWS credentials are those of the SDK: a role, AWS_PROFILE, and so on.',
     examples: [
       ['agency poll --out ./inbox', 'what is there now, each in ./inbox/<hotline>/<id>.v<version>.json'],
       ['agency poll --out ./inbox --follow', 'as it comes'],
@@ -33,7 +33,7 @@ export function declareAgency(program: Command, run: Run): void {
   })
     .addOption(new Option('--once', 'end when the queues are empty (the default)').conflicts('follow'))
     .option('--follow', 'wait for more until interrupted')
-    .option('--out <dir>', 'write each referral to a file there, readable by you alone')
+    .option('--out <dir>', 'where to write the documents (default: "opened" in the profile)')
     .action((options: CommonOptions & PollOptions) =>
       run(options, async (session) => (await import('./poll.ts')).poll(session, options)),
     );

@@ -15,15 +15,29 @@ export interface PollOptions {
   out?: string;
 }
 
+/** A referral that was shown. */
+interface Shown {
+  urgency: Urgency;
+  name: string;
+}
+
+/** The folder of a profile for what was opened without saying where to keep it: a gist is not all that came. */
+const OPENED = 'opened';
+
 /** How many referrals are opened at the same time while following. */
 const PARALLEL = 4;
 
+/** So many immediate ones are named again in the end. */
+const NAMED = 20;
+
 /**
- * Opens what is in the queues. The relay is told that a referral was opened only once it was written to `--out` and
- * printed: whatever fails in between, the referral comes again.
+ * Opens what is in the queues. The relay is told that a referral was opened only once its document was written, to `out`
+ * or beside the profile, and printed: whatever fails in between, the referral comes again. With `--json`, what is printed
+ * is the document, and is written only if `out` says where.
  */
-export async function poll(session: Session, { follow = false, out }: PollOptions): Promise<Exit> {
+export async function poll(session: Session, { follow = false, out: wanted }: PollOptions): Promise<Exit> {
   const { io } = session;
+  const out = wanted ?? (session.json ? undefined : path.join(session.profileFolder(), OPENED));
   const agency = await session.openAgency();
   const stopped = new AbortController();
   const signal = AbortSignal.any([io.signal, stopped.signal]);
@@ -39,7 +53,7 @@ export async function poll(session: Session, { follow = false, out }: PollOption
     }
   }
 
-  const shown = new Map<Urgency, number>();
+  const shown: Shown[] = [];
   const handlers = createHandlers(session, { out, orStop, shown });
   const reporter = createPollReport(session, orStop);
   try {
@@ -94,28 +108,34 @@ function rank(delivery: Delivery): number {
   return delivery.kind === 'referral' && delivery.message.urgency === 'immediate' ? 1 : 2;
 }
 
-/** Says in the end what is above, which may be more than a screen holds, and that a gist is not all. */
-async function sumUp({ json, note }: Session, shown: ReadonlyMap<Urgency, number>, out?: string): Promise<void> {
-  if (json || shown.size === 0) return;
-  const sum = [...shown.values()].reduce((total, number) => total + number);
-  const each = Urgency.options
-    .filter((urgency) => shown.has(urgency))
-    .map((urgency) => `${shown.get(urgency)} ${urgency}`);
-  const kept =
-    out === undefined
-      ? 'This was the gist. Whole documents, with IP addresses, are kept with --out DIR alone; these do not come again by themselves.'
-      : `Whole documents are in ${out}.`;
-  await note(`${words.count(sum, 'referral')}: ${each.join(', ')}.\n${kept}`);
+/** Says in the end what is above, which may be more than a screen holds: what is immediate by name, and where all of it is. */
+async function sumUp({ json, note }: Session, shown: readonly Shown[], out?: string): Promise<void> {
+  if (json || shown.length === 0) return;
+  const each = Urgency.options.flatMap((urgency) => {
+    const number = shown.filter((one) => one.urgency === urgency).length;
+    return number > 0 ? [`${number} ${urgency}`] : [];
+  });
+  const immediate = shown.filter(({ urgency }) => urgency === 'immediate').map(({ name }) => name);
+  const others = immediate.length - NAMED;
+  const named = immediate.slice(0, NAMED).map((name) => `  ${name}`);
+  await note(
+    [
+      `${words.count(shown.length, 'referral')}: ${each.join(', ')}.`,
+      ...(immediate.length > 0 && shown.length > 1 ? ['Immediate:', ...named] : []),
+      ...(others > 0 ? [`  and ${others} more`] : []),
+      `Whole documents, which hold personal data, are in ${out}.`,
+    ].join('\n'),
+  );
 }
 
-/** @param to `out`: the folder for whole documents; `orStop`: runs what writes; `shown`: counts what was, by urgency */
+/** @param to `out`: the folder for whole documents; `orStop`: runs what writes; `shown`: takes down what was */
 function createHandlers(
   session: Session,
   {
     out,
     orStop,
     shown,
-  }: { out?: string | undefined; orStop: (act: () => Promise<void>) => Promise<void>; shown: Map<Urgency, number> },
+  }: { out?: string | undefined; orStop: (act: () => Promise<void>) => Promise<void>; shown: Shown[] },
 ): Handlers {
   const { style, profileArgument } = session;
   return {
@@ -126,8 +146,7 @@ function createHandlers(
         if (out !== undefined) await store(out, hotline, `${id}.v${version}`, record);
         const command = `referral-relay agency answer ${hotline} ${id} STATUS${profileArgument}`;
         await session.show(record, summarizeReferral(opened, style, command));
-        const { urgency } = opened.referral;
-        shown.set(urgency, (shown.get(urgency) ?? 0) + 1);
+        shown.push({ urgency: opened.referral.urgency, name: `${hotline}/${id}` });
       }),
     withdrawn: (withdrawal) =>
       orStop(async () => {

@@ -1,4 +1,5 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Io } from '../../../client/cli/io.ts';
 import { createHotline, type Hotline } from '../../../client/hotline.ts';
@@ -51,15 +52,13 @@ const stated = (id: string): string[] =>
 
 const now = (): string => `${toTimestamp(world.clock.now()).slice(0, 16).replace('T', ' ')} UTC`;
 
-/** What is said in the end where whole documents were not asked for. */
-const GIST =
-  'This was the gist. Whole documents, with IP addresses, are kept with --out DIR alone; these do not come again by themselves.';
+const kept = (where: string): string => `Whole documents, which hold personal data, are in ${where}.`;
 
 describe('poll', () => {
   it('prints what an investigator wants to know first, and tells the relay that it was opened', async () => {
     const id = await submit();
     const { exit, out, err } = await agency(['poll']);
-    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${GIST}\n` });
+    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${kept(join(home, 'opened'))}\n` });
     expect(out.split('\n')).toEqual([
       `IMMEDIATE  ${id}`,
       `  From       gb-hotline, version 1, taken in ${now()}`,
@@ -97,13 +96,21 @@ describe('poll', () => {
     expect(out.match(/^(?:IMMEDIATE|ROUTINE).*$/gm)).toEqual([`IMMEDIATE  ${ids[1]}`, `ROUTINE  ${ids[0]}`]);
   });
 
-  it('counts in the end what it has shown, and says where whole documents are', async () => {
-    for (const draft of [routine, immediate]) await submit(draft);
+  it('counts in the end what it has shown, names what is immediate, and says where whole documents are', async () => {
+    const [, id] = [await submit(routine), await submit(immediate)];
     const { exit, err } = await agency(['poll', '--out', folder.path('inbox')]);
-    expect({ exit, err }).toEqual({
-      exit: 0,
-      err: `2 referrals: 1 immediate, 1 routine.\nWhole documents are in ${folder.path('inbox')}.\n`,
-    });
+    const named = `2 referrals: 1 immediate, 1 routine.\nImmediate:\n  ${HOTLINE}/${id}\n`;
+    expect({ exit, err }).toEqual({ exit: 0, err: `${named}${kept(folder.path('inbox'))}\n` });
+  });
+
+  it('names twenty immediate ones in the end, and counts the rest', async () => {
+    for (let count = 0; count < 22; count++) await submit({ ...immediate, urgencyReason: `Reason ${count}` });
+    const { err } = await agency(['poll']);
+    expect(err.split('\n').slice(1, -2)).toEqual([
+      'Immediate:',
+      ...Array(20).fill(expect.stringMatching(/^ {2}gb-hotline\//)),
+      '  and 2 more',
+    ]);
   });
 
   it('says so when nothing is waiting', async () => {
@@ -114,6 +121,7 @@ describe('poll', () => {
     const id = await submit();
     const heard = await agency(['poll', '--json']);
     expect(heard).toMatchObject({ exit: 0, err: '' });
+    expect(await readdir(home)).not.toContain('opened');
     expect(records(heard)).toEqual([
       {
         kind: 'referral',
@@ -131,13 +139,18 @@ describe('poll', () => {
     ]);
   });
 
-  it('writes whole documents for their owner alone', async () => {
+  it.each([
+    ['where it is told to', true, []],
+    ['in the profile if it is not', false, []],
+    ['where it is told to, also for a program', true, ['--json']],
+  ])('writes whole documents for their owner alone, %s', async (_, isTold, more) => {
     const id = await submit();
-    expect((await agency(['poll', '--out', folder.path('inbox')])).exit).toBe(0);
-    const file = folder.path('inbox', HOTLINE, `${id}.v1.json`);
+    const where = isTold ? folder.path('inbox') : join(home, 'opened');
+    expect((await agency(['poll', ...more, ...(isTold ? ['--out', where] : [])])).exit).toBe(0);
+    const file = join(where, HOTLINE, `${id}.v1.json`);
     expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ kind: 'referral', id, referral: { id } });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await stat(folder.path('inbox'))).mode & 0o777).toBe(0o700);
+    expect((await stat(where)).mode & 0o777).toBe(0o700);
   });
 
   it.each([
@@ -263,7 +276,7 @@ describe('poll', () => {
     };
     const io = { signal: interrupt.signal, aws: { ...machine.aws, inbox } };
     const { exit, out, err } = await agency(['poll', '--follow'], io);
-    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${GIST}\n` });
+    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${kept(join(home, 'opened'))}\n` });
     expect(out).toContain(id);
   });
 

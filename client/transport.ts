@@ -62,11 +62,13 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     async call(call) {
-      const deadline = runtime.now() + patience;
+      let deadline = runtime.now() + patience;
       for (let attempt = 0; ; attempt += 1) {
         try {
           return await attemptCall(call, deadline - runtime.now());
         } catch (error) {
+          // A clock that was set back meanwhile makes nobody more patient.
+          deadline = Math.min(deadline, runtime.now() + patience);
           const wait = waitAfter(error, attempt, runtime.random());
           if (wait === undefined || runtime.now() + wait >= deadline) throw error;
           await runtime.wait(wait, call.signal);

@@ -6,6 +6,7 @@ import { ClientError, isPassing, RelayProblem } from '../../client/errors.ts';
 import { attemptTimeout, createTransport, type TransportOptions, waitAfter } from '../../client/transport.ts';
 import { ERRORS } from '../../core/errors.ts';
 import { checkContentDigest, verifyRequest } from '../../core/profile.ts';
+import { HOUR, MINUTE } from '../../core/time.ts';
 import { makeSigner } from '../support/envelope.ts';
 
 const PARTNER = 'gb-hotline';
@@ -120,6 +121,28 @@ describe('a failure that may pass', () => {
     expect(failure).toMatchObject({ name: 'RelayProblem', status: 503, code: 'try-again' });
     expect(sent.length).toBeGreaterThan(2);
     expect((sent.at(-1)?.at ?? 0) - START).toBeLessThan(10_000);
+  });
+
+  it('is given up as soon where the clock is set back meanwhile', async () => {
+    let now = START;
+    const waits: number[] = [];
+    const transport = createTransport({
+      relay: 'https://relay.example',
+      partner: PARTNER,
+      signingKey: signer,
+      runtime: {
+        now: () => now,
+        random: () => 0.5,
+        wait(milliseconds) {
+          waits.push(milliseconds);
+          now += milliseconds - (waits.length === 1 ? HOUR : 0);
+          return Promise.resolve();
+        },
+        fetch: () => Promise.resolve(json(503, { message: 'Service Unavailable' })),
+      },
+    });
+    await failureOf(transport.call(GET));
+    expect(waits.reduce((sum, wait) => sum + wait)).toBeLessThan(2 * MINUTE);
   });
 
   it('is not waited for if that would take longer than the time there is', async () => {

@@ -86,4 +86,27 @@ describe('the ledger in memory', () => {
       'the sealed referral',
     ]);
   });
+
+  it('reads what changes meanwhile as it was, and from some row on as it is', async () => {
+    const memory = new MemoryLedger(undefined, { fraction: () => 0.5 });
+    const [name, ledger] = [makeName(), memory.connect(new Invocation())];
+    const earlier = makeRouteRow(name, { agency: 'de-police' });
+    const later = makeRouteRow(name, { agency: 'fr-police' });
+    await ledger.create(makeReferralRow(name, { sealed: 'the sealed referral' }));
+    await ledger.create(earlier);
+    const [held, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<'none'>()];
+    const slow = new Invocation((point) => {
+      if (point !== 'ledger.readOn') return 'none';
+      held.resolve();
+      return goOn.promise;
+    });
+    const reading = memory.connect(slow).read(name, 'content');
+    await held.promise;
+    await ledger.replace({ ...earlier, attempts: 1 });
+    await ledger.create(later);
+    goOn.resolve('none');
+    const { referral, routes } = await reading;
+    expect(referral?.sealed).toBe('the sealed referral');
+    expect(routes).toEqual([earlier, later]);
+  });
 });

@@ -1,6 +1,6 @@
 import type { ReferralName } from '../../core/ids.ts';
 import { type LedgerRow, type ReferralRecord, sortKey } from '../../core/ledger.ts';
-import type { Ledger } from '../../core/ports.ts';
+import type { Ledger, Randomness } from '../../core/ports.ts';
 import { MINUTE, toTimestamp } from '../../core/time.ts';
 import { DueIndex } from './due-index.ts';
 import { type Invocation, ServiceError } from './faults.ts';
@@ -30,16 +30,27 @@ export class MemoryLedger {
   /** Partners that the operator has suspended. */
   readonly suspended = new Set<string>();
   readonly #onWrite: ((name: ReferralName) => void) | undefined;
+  readonly #randomness: Randomness | undefined;
 
-  /** `onWrite` is told of every write right after it. */
-  constructor(onWrite?: (name: ReferralName) => void) {
+  /**
+   * `onWrite` is told of every write right after it. With `randomness` a read is no moment: from some row on, in the order
+   * of the table, it finds what stands later. (DynamoDB, "Transactions", isolation: a Query commits to no more than single
+   * items, and it has pages.)
+   */
+  constructor(onWrite?: (name: ReferralName) => void, randomness?: Randomness) {
     this.#onWrite = onWrite;
+    this.#randomness = randomness;
   }
 
   /** The ledger as one invocation sees it. */
   connect(invocation: Invocation): Ledger {
     return {
-      read: (name, content) => invocation.call('ledger.read', () => this.record(name, content)),
+      read: async (name, content) => {
+        const record = await invocation.call('ledger.read', () => this.record(name, content));
+        const randomness = this.#randomness;
+        if (!randomness) return record;
+        return invocation.call('ledger.readOn', () => tear(record, this.record(name, content), randomness));
+      },
       create: (row) =>
         invocation.call('ledger.create', () => {
           if (this.#find(row)) return false;
@@ -140,6 +151,25 @@ export class MemoryLedger {
 }
 
 const NOTHING: ReferralRecord = Object.freeze({ routes: freeze([]), statements: freeze([]) });
+
+/** The rows of the one, from some row on those of the other; a referral of which nothing has changed is of one piece. */
+function tear(before: ReferralRecord, after: ReferralRecord, randomness: Randomness): ReferralRecord {
+  if (before.routes === after.routes && before.statements === after.statements) return after;
+  const [first, second] = [byKey(before), byKey(after)];
+  const keys = [...new Set([...first.keys(), ...second.keys()])].sort();
+  const from = Math.floor(randomness.fraction() * (keys.length + 1));
+  const rows = new Map<string, LedgerRow>();
+  keys.forEach((key, index) => {
+    const row = (index < from ? first : second).get(key);
+    if (row) rows.set(key, row);
+  });
+  return toRecord(rows);
+}
+
+function byKey({ outbox, referral, retention, routes, statements }: ReferralRecord): Map<string, LedgerRow> {
+  const rows = [outbox, referral, retention, ...routes, ...statements];
+  return new Map(rows.flatMap((row) => (row ? [[sortKey(row), row]] : [])));
+}
 
 function toRecord(partition: ReadonlyMap<string, LedgerRow>): ReferralRecord {
   const rows = [...partition].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);

@@ -6,7 +6,14 @@ import { CALM, type Mishap, type Plan } from './processes.ts';
 
 /* What may befall processes. The simplest of everything comes first, so that failures shrink towards it. */
 
-const LEDGER = ['ledger.read', 'ledger.create', 'ledger.put', 'ledger.replace', 'ledger.remove'] as const;
+const LEDGER = [
+  'ledger.read',
+  'ledger.readOn',
+  'ledger.create',
+  'ledger.put',
+  'ledger.replace',
+  'ledger.remove',
+] as const;
 const RELAY = [
   ...LEDGER,
   'ledger.isSuspended',

@@ -25,7 +25,8 @@ import type { Address } from './sealing.ts';
 import type { World } from './world.ts';
 
 /*
- * Two at work on the same referral: one is held at a call, another does in full what it does, then the first goes on.
+ * Two at work on the same referral: one is held at a call, another does in full what it does, then the first goes on. Or
+ * the other is held too, and a third comes in between.
  * Mishaps at random do this too, but seldom at the call that matters, and seldom while the right thing happens.
  */
 
@@ -63,7 +64,7 @@ interface Contest {
   before: readonly Deed[];
   first: string;
   deed: Deed;
-  /** The write, or the message, that it has decided on and is held before. */
+  /** The write, or the message, that it has decided on and is held before; or what it has read in part. */
   at: string;
   other: string;
   otherDeed: Deed;
@@ -76,12 +77,17 @@ const against = (
 ): Contest[] =>
   points.flatMap((at) => Object.entries(others).map(([other, otherDeed]) => ({ ...held, at, other, otherDeed })));
 
-const NEWS = { 'a withdrawal': withdraw, 'a sending on': sendOn, 'a hand-over': handOver, delivery: () => undefined };
-const WRITES = ['ledger.create', 'ledger.replace'];
-const POINTS = ['ledger.replace', 'queues.sendToAgency', 'ledger.create'];
+const NEWS = {
+  'a withdrawal': withdraw,
+  'a sending on': sendOn,
+  'a hand-over': handOver,
+  delivery: () => undefined,
+} as const satisfies Record<string, Deed>;
+const WRITES = ['ledger.readOn', 'ledger.create', 'ledger.replace'];
+const POINTS = [...WRITES, 'queues.sendToAgency'];
 
 const CONTESTS: readonly Contest[] = [
-  ...against({ before: [], first: 'submission', deed: submit }, ['ledger.create'], {
+  ...against({ before: [], first: 'submission', deed: submit }, WRITES, {
     'the same': submit,
     another: submitOther,
   }),
@@ -91,18 +97,46 @@ const CONTESTS: readonly Contest[] = [
     POINTS,
     NEWS,
   ),
-  ...against({ before: [submit], first: 'sending on', deed: sendOn }, ['ledger.create'], NEWS),
-  ...against({ before: [submit], first: 'withdrawal', deed: withdraw }, ['ledger.create'], NEWS),
+  ...against({ before: [submit], first: 'sending on', deed: sendOn }, WRITES, NEWS),
+  ...against({ before: [submit], first: 'withdrawal', deed: withdraw }, WRITES, NEWS),
   ...against({ before: [submit, deliverSome], first: 'opening', deed: open }, WRITES, NEWS),
   ...against({ before: [submit, deliverSome, handOver], first: 'late opening', deed: open }, WRITES, NEWS),
   ...against({ before: [submit, deliverSome], first: 'hand-over', deed: handOver }, WRITES, { ...NEWS, opening: open }),
 ];
 
+const few = fc.oneof(
+  { withCrossShrink: true },
+  { arbitrary: fc.constant(0), weight: 2 },
+  { arbitrary: fc.integer({ min: 1, max: 3 }), weight: 1 },
+);
+
+/** What comes after both; the other is held then as well, and each of the two may go on first. */
+const third = fc.oneof(
+  { withCrossShrink: true },
+  { arbitrary: fc.constant(undefined), weight: 2 },
+  {
+    arbitrary: fc.record({
+      news: fc.constantFrom(...(Object.keys(NEWS) as (keyof typeof NEWS)[])),
+      at: fc.constantFrom(...POINTS),
+      nth: few,
+      isFirst: fc.boolean(),
+    }),
+    weight: 1,
+  },
+);
+
 const race = action({
   name: 'race:',
   weight: 3,
-  parameters: fc.record({ contest: fc.constantFrom(...CONTESTS), hotline: fc.nat(1), address, further: somewhere }),
-  async act(world, { contest, hotline: index, address, further }) {
+  parameters: fc.record({
+    contest: fc.constantFrom(...CONTESTS),
+    nth: few,
+    third,
+    hotline: fc.nat(1),
+    address,
+    further: somewhere,
+  }),
+  async act(world, { contest, nth, third, hotline: index, address, further }) {
     const hotline = pick(world.hotlines, index);
     if (!hotline) return;
     await hotline.prepare(address, { id: world.newId(hotline.skew), wrongly: false, oldKey: false });
@@ -114,43 +148,74 @@ const race = action({
     };
     for (const deed of contest.before) await run(deed);
     const held = world.processes.held;
-    await run(contest.deed, holdAt(contest.at));
+    await run(contest.deed, holdAt(contest.at, nth));
     world.clock.advance(SECOND);
-    await run(contest.otherDeed);
+    await run(contest.otherDeed, third && holdAt(third.at, third.nth));
+    if (third) await run(NEWS[third.news]);
     await run(deliverSome);
     await openAll(world);
-    while (world.processes.held > held) world.processes.resume(world.processes.held - 1);
+    while (world.processes.held > held) {
+      world.processes.resume(third?.isFirst ? held : world.processes.held - 1);
+      await world.processes.settle();
+    }
   },
-  describe: ({ contest: { first, at, other }, hotline, address, further }) =>
-    `${first}, held at ${at}, against ${other}, by hotline ${hotline} to ${show(address.routing)}, ` +
+  describe: ({ contest: { first, at, other }, nth, third, hotline, address, further }) =>
+    `${first}, held at ${at} ${nth}, against ${other}, ${third ? `held at ${third.at} ${third.nth}, against ${third.news}, ` : ''}` +
+    `${third?.isFirst ? 'the first goes on first, ' : ''}by hotline ${hotline} to ${show(address.routing)}, ` +
     `${address.urgency}, onward ${address.onward}, and then to ${show(further)}`,
 });
 
-/** A sending on at the very moment at which the content may go. */
+/** A sending on at the very moment at which the content may go; either it or sweep is held. */
 const lastMoment = action({
   name: 'at the last moment, somebody sends on',
   weight: 2,
-  parameters: fc.record({ which, further: somewhere, byAgency: fc.boolean() }),
-  isPossible: (world) => expiring(world).length > 0,
-  async act(world, { which: index, further, byAgency }) {
+  parameters: fc.record({
+    which,
+    hotline: fc.nat(1),
+    address,
+    further: somewhere,
+    byAgency: fc.boolean(),
+    sweeping: fc.constantFrom(undefined, 'ledger.readOn', 'ledger.replace'),
+    nth: few,
+  }),
+  async act(world, { which: index, hotline, address, further, byAgency, sweeping, nth }) {
+    if (expiring(world).length === 0) {
+      await referOne(world, hotline, address);
+      await openAll(world);
+    }
     const about = pick(expiring(world), index);
     if (!about) return;
     world.clock.advance(Math.max(about.at - world.clock.now(), 0));
     world.processes.end('expired');
-    const fate = fine(holdAt('ledger.create'));
-    const holders = world.agencies.filter((agency) => agency.held.has(caseKey(about.subject.name)));
-    const sender = holders.find(({ id }) => AGENCIES[id]?.forwards) ?? holders[0];
-    const held = sender?.held.get(caseKey(about.subject.name));
-    if (byAgency && held) sender?.sendOn(held, further, fate);
-    else about.hotline.sendOn(about.subject, further).send(fate);
-    await world.processes.settle();
-    runSweep(world, 100, CALM);
-    await world.processes.settle();
-    world.processes.resume(world.processes.held - 1);
+    const held = world.processes.held;
+    const parts = [
+      () => runSweep(world, 100, sweeping === undefined ? CALM : holdAt(sweeping, nth)),
+      () => sendLate(world, about, further, { byAgency, isHeld: sweeping === undefined }),
+    ];
+    for (const part of sweeping === undefined ? parts.toReversed() : parts) {
+      part();
+      await world.processes.settle();
+    }
+    while (world.processes.held > held) world.processes.resume(world.processes.held - 1);
   },
-  describe: ({ which: index, further, byAgency }) =>
-    `${byAgency ? 'an agency' : 'its hotline'}, ${index} to ${show(further)}, held at ledger.create while sweep runs`,
+  describe: ({ which: index, hotline, address, further, byAgency, sweeping, nth }) =>
+    `${byAgency ? 'an agency' : 'its hotline'}, ${index} (or one by hotline ${hotline} to ${show(address.routing)}) ` +
+    `to ${show(further)}, ${sweeping === undefined ? 'held at ledger.create' : `while sweep is held at ${sweeping} ${nth}`}`,
 });
+
+function sendLate(
+  world: World,
+  { hotline, subject }: Subject,
+  further: Routing,
+  { byAgency, isHeld }: { byAgency: boolean; isHeld: boolean },
+): void {
+  const fate = fine(isHeld ? holdAt('ledger.create') : CALM);
+  const holders = world.agencies.filter((agency) => agency.held.has(caseKey(subject.name)));
+  const sender = holders.find(({ id }) => AGENCIES[id]?.forwards) ?? holders[0];
+  const held = sender?.held.get(caseKey(subject.name));
+  if (byAgency && held) sender?.sendOn(held, further, fate);
+  else hotline.sendOn(subject, further).send(fate);
+}
 
 /** Cases whose content only waits for its time to be over, and when sweep will look at them. */
 const expiring = (world: World): (Subject & { at: number })[] =>
@@ -216,9 +281,9 @@ async function openAll(world: World, own: Plan = CALM, plan: Plan = CALM): Promi
   }
 }
 
-const holdAt = (point: string): Plan => ({
+const holdAt = (point: string, nth = 0): Plan => ({
   ...CALM,
-  mishaps: [{ at: point, nth: 0, what: 'hold', lasting: false }],
+  mishaps: [{ at: point, nth, what: 'hold', lasting: false }],
 });
 
 export const RACES: readonly WeightedAction[] = [race, lastMoment, cutShort, allSendOn];

@@ -67,10 +67,10 @@ export class World {
   constructor(keyring: Keyring, retention: Retention, plant: Plant = (relay) => relay) {
     this.#plant = plant;
     this.retention = retention;
-    this.ledger = new MemoryLedger((name) => this.#checkWritten(name));
+    const randomness = { fraction: () => this.#chance.fraction() };
+    this.ledger = new MemoryLedger((name) => this.#checkWritten(name), randomness);
     this.partners = new Partners(this.clock, keyring);
     this.witness = new Witness(this.ledger, this.partners, this.processes);
-    const randomness = { fraction: () => this.#chance.fraction() };
     this.queues = new WatchedQueues(this.clock, this.witness, {
       randomness,
       duplicates: DUPLICATES,

@@ -14,7 +14,7 @@ import { toTimestamp } from '../core/time.ts';
 import { type AgencyReferral, createDeliveryHandler, type DeliveryReport, type Handlers } from './delivery.ts';
 import { createDirectoryClient } from './directory.ts';
 import { ClientError } from './errors.ts';
-import { type AgencyInbox, type ContentKeys, type Delivery, readMessage } from './inbox.ts';
+import { type AgencyInbox, type ContentKeys, type Delivery, readMessages } from './inbox.ts';
 import { createKeyring } from './keyring.ts';
 import { LONG_POLL, type PollOptions, runAgency, type RunOptions } from './polling.ts';
 import { createRelayCalls, type RoutesAnswer } from './relay.ts';
@@ -175,10 +175,9 @@ export function createAgency(options: AgencyOptions): Agency {
     },
   });
 
-  /** What is withdrawn comes first within a batch: it need not be read, even if it was sent before. */
   async function receive(lane: Lane, max: number, wait: number, signal?: AbortSignal): Promise<Delivery[]> {
     const received = await inbox.receive(lane, max, wait, signal);
-    return received.map(readMessage).sort(withdrawalsFirst);
+    return readMessages(received);
   }
 
   /**
@@ -219,6 +218,3 @@ export function createAgency(options: AgencyOptions): Agency {
     trustKeys: (entries) => trust.confirm(entries),
   };
 }
-
-const withdrawalsFirst = (a: Delivery, b: Delivery): number =>
-  Number(b.kind === 'withdrawn') - Number(a.kind === 'withdrawn');

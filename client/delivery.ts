@@ -27,17 +27,18 @@ export interface AgencyReferral extends OpenedReferral {
 export interface Withdrawal extends ReferralName {
   reason: WithdrawStatement['reason'];
   acceptedAt: string;
-  /** Whether the referral was handed over before; if not, it never will be. */
+  /** Whether the referral was handed over; if not, it never will be, but where another machine is just about it. */
   handed: boolean;
 }
 
 export interface Handlers {
   /**
    * Takes a referral over for good: when this returns, the relay is told that it was opened and the message is gone. If
-   * it throws, the message comes back later. It may run twice for the same version if a crash comes in between.
+   * it throws, the message comes back later. It may run twice for the same version if a crash comes in between, and on two
+   * machines at the same time where both have the message.
    */
   referral(referral: AgencyReferral, signal: AbortSignal): Promise<void> | void;
-  /** Told of withdrawals; may be told twice. */
+  /** Told of withdrawals; may be told twice, and in the end that it was `handed` if it was. */
   withdrawn?(withdrawal: Withdrawal): Promise<void> | void;
 }
 
@@ -116,28 +117,34 @@ export function createDeliveryHandler(
     if (message.agency !== agency) return refuse(message, 'envelope');
     const { hotline, id, version } = message;
     const sealed = hashText(message.sealed);
-    const known = await recall(message);
-    // Also after a withdrawal: a hotline must not believe that nobody read what was handed over here.
-    const before = known.handled.some((handled) => handled.version === version && handled.sealed === sealed);
-    if (!before) {
-      if (known.withdrawn?.sealed === sealed) {
-        await inbox.remove(delivery);
-        return { result: 'discarded' };
-      }
-      let referral: AgencyReferral;
+    let known = await recall(message);
+    let referral: AgencyReferral | undefined;
+    if (stateOf(known, version, sealed) === 'new') {
       try {
         referral = await parts.open(message);
       } catch (error) {
         if (error instanceof OpenError) return refuse(message, error.reason);
         throw error;
       }
+      // That takes its time: another machine may have handed it over meanwhile, or learnt that it is withdrawn.
+      known = await recall(message);
+    }
+    const state = stateOf(known, version, sealed);
+    if (state === 'withdrawn') {
+      await inbox.remove(delivery);
+      return { result: 'discarded' };
+    }
+    if (state === 'new' && referral) {
       await handlers.referral(referral, signal);
       const { handled, ...others } = await recall(message);
       await seen.write({ ...others, handled: [...handled, { version, sealed }] });
+      known = await recall(message);
     }
+    // Where another machine has told that it never will be handed over.
+    if (known.withdrawn?.sealed === sealed && !known.withdrawn.handed) await tell(known.withdrawn, message, handlers);
     await parts.answer({ hotline, id, version, sealed });
     await inbox.remove(delivery);
-    return { result: before ? 'duplicate' : 'handled' };
+    return { result: state === 'new' ? 'handled' : 'duplicate' };
   }
 
   /** The message stays where it is: the redrive policy moves it to the dead letters. */
@@ -166,21 +173,24 @@ export function createDeliveryHandler(
     // Nothing can be answered to a withdrawal; a false one is left for the dead letters.
     if (statement === undefined) return { result: 'unreadable', reason: 'signature', answered: false };
     const known = await recall(message);
-    const withdrawn = known.withdrawn ?? {
+    const withdrawn: Withdrawn = known.withdrawn ?? {
       sealed: statement.sealed,
       reason: statement.reason,
       acceptedAt: message.acceptedAt,
       told: false,
     };
     if (!known.withdrawn) await seen.write({ ...known, withdrawn });
-    if (!withdrawn.told) {
-      const { hotline, id, acceptedAt } = message;
-      const handed = known.handled.length > 0;
-      await handlers.withdrawn?.({ hotline, id, reason: statement.reason, acceptedAt, handed });
-      await seen.write({ ...(await recall(message)), withdrawn: { ...withdrawn, told: true } });
-    }
+    if (!withdrawn.told) await tell(withdrawn, message, handlers);
     await inbox.remove(delivery);
     return { result: 'withdrawn' };
+  }
+
+  /** What was handed over is looked up once the withdrawal is remembered, for another machine may be about it. */
+  async function tell(withdrawn: Withdrawn, { hotline, id }: ReferralName, handlers: Handlers): Promise<void> {
+    const { reason, acceptedAt } = withdrawn;
+    const handed = (await recall({ hotline, id })).handled.length > 0;
+    await handlers.withdrawn?.({ hotline, id, reason, acceptedAt, handed });
+    await seen.write({ ...(await recall({ hotline, id })), withdrawn: { ...withdrawn, told: true, handed } });
   }
 
   async function verifyWithdrawal(message: WithdrawnMessage): Promise<WithdrawStatement | undefined> {
@@ -211,6 +221,18 @@ export function createDeliveryHandler(
     if (last.get(key) === settled) last.delete(key);
     return turn;
   }
+}
+
+type Withdrawn = NonNullable<SeenReferral['withdrawn']>;
+
+/** Also after a withdrawal it stays handled: a hotline must not believe that nobody read what was handed over here. */
+function stateOf(
+  { handled, withdrawn }: SeenReferral,
+  version: number,
+  sealed: string,
+): 'new' | 'handled' | 'withdrawn' {
+  if (handled.some((one) => one.version === version && one.sealed === sealed)) return 'handled';
+  return withdrawn?.sealed === sealed ? 'withdrawn' : 'new';
 }
 
 function nameOf(delivery: Delivery): Partial<ReferralName> & { version?: number } {

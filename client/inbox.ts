@@ -59,7 +59,11 @@ const Identity = z.object({
 });
 type Identity = z.infer<typeof Identity>;
 
-export function readMessage(received: InboxMessage): Delivery {
+/** What is withdrawn comes first: it need not be read, even if it was sent before. */
+export const readMessages = (received: readonly InboxMessage[]): Delivery[] =>
+  received.map(readMessage).sort((a, b) => Number(b.kind === 'withdrawn') - Number(a.kind === 'withdrawn'));
+
+function readMessage(received: InboxMessage): Delivery {
   const value = parseOrNothing(received.body);
   const referral = ReferralMessage.safeParse(value);
   if (referral.success) return { ...received, kind: 'referral', message: referral.data };

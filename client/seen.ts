@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as z from 'zod/mini';
+import { WithdrawStatement } from '../core/contracts.ts';
 import { isPartnerId, isReferralId, type ReferralName } from '../core/ids.ts';
 import { Hash, PartnerId, ReferralId, Timestamp } from '../core/schema.ts';
 import { makePrivateFolder, readStored, writeDurably } from './durable-file.ts';
@@ -14,10 +15,12 @@ const Seen = z.strictObject({
   withdrawn: z.optional(
     z.strictObject({
       sealed: Hash,
-      reason: z.string(),
+      reason: WithdrawStatement.shape.reason,
       acceptedAt: Timestamp,
       /** Whether the handler has returned for it. */
       told: z.boolean(),
+      /** Whether it was told then that something had been handed over. */
+      handed: z.optional(z.boolean()),
     }),
   ),
 });
@@ -32,7 +35,8 @@ export interface SeenStore {
   read(name: ReferralName): Promise<SeenReferral | undefined>;
   /**
    * Writes over the entry of the same hotline and id; resolves once it is stored durably. It was read the moment before;
-   * where several machines write, it must not lose what another added to `handled`, nor its `withdrawn`.
+   * where several machines write, it must not lose what another added to `handled`, nor its `withdrawn` and what is
+   * `true` in it.
    */
   write(seen: SeenReferral): Promise<void>;
 }

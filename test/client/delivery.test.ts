@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import * as fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type AgencyReferral, createDeliveryHandler, type Handlers } from '../../client/delivery.ts';
 import type { Delivery } from '../../client/inbox.ts';
 import { runtimeOf } from '../../client/runtime.ts';
-import { createSeenMemory } from '../../client/seen.ts';
+import { createSeenMemory, type SeenStore } from '../../client/seen.ts';
 import { hashText } from '../../core/base64url.ts';
 import type { ReferralMessage } from '../../core/contracts.ts';
 import { signerOf, World } from '../support/world.ts';
@@ -143,4 +143,79 @@ it('hands each version over once, nothing after a withdrawal, and forgets neithe
       for (const { version } of remembered?.handled ?? []) expect(opened).toContain(version);
     }),
   );
+});
+
+/** A machine that is held at its first step of this name, and what its handlers were told. */
+function machine(memory: SeenStore, at?: 'open' | 'take over') {
+  const told: string[] = [];
+  const [held, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  async function step(label: string): Promise<void> {
+    if (label !== at) return;
+    held.resolve();
+    await goOn.promise;
+  }
+  const handle = createDeliveryHandler({
+    agency: AGENCY,
+    inbox: { receive: () => Promise.resolve([]), hide: () => Promise.resolve(), remove: () => Promise.resolve() },
+    seen: memory,
+    keyring: {
+      findKey: (partner) => Promise.resolve(signerOf(partner).record),
+      mayForward: () => Promise.resolve(false),
+    },
+    runtime: runtimeOf({
+      async wait(_, signal) {
+        if (signal) await once(signal, 'abort');
+        throw new Error('woken');
+      },
+    }),
+    open: async ({ version }) => {
+      await step('open');
+      return { version } as AgencyReferral;
+    },
+    answer: () => Promise.resolve(),
+  });
+  const handlers: Handlers = {
+    referral: async ({ version }) => {
+      await step('take over');
+      told.push(`v${version}`);
+    },
+    withdrawn: ({ handed }) => void told.push(handed ? 'withdrawn after all' : 'withdrawn'),
+  };
+  return {
+    told,
+    held: held.promise,
+    goOn: goOn.resolve,
+    handle: async (kind: Kind) => (await handle(receive(kind), handlers, new AbortController().signal)).result,
+  };
+}
+
+describe('two machines that share a memory', () => {
+  it('do not hand over what the other has handed over, or has heard withdrawn, while it was being opened', async () => {
+    for (const [meanwhile, result] of [
+      ['v1', 'duplicate'],
+      ['withdrawn', 'discarded'],
+    ] as const) {
+      const memory = createSeenMemory();
+      const [slow, quick] = [machine(memory, 'open'), machine(memory)];
+      const first = slow.handle('v1');
+      await slow.held;
+      await quick.handle(meanwhile);
+      slow.goOn();
+      expect(await first).toBe(result);
+      expect(slow.told).toEqual([]);
+    }
+  });
+
+  it('tell in the end of a withdrawal that the referral was handed over, also if that ends later', async () => {
+    const memory = createSeenMemory();
+    const [slow, quick] = [machine(memory, 'take over'), machine(memory)];
+    const first = slow.handle('v1');
+    await slow.held;
+    await quick.handle('withdrawn');
+    slow.goOn();
+    expect(await first).toBe('handled');
+    expect([...quick.told, ...slow.told]).toEqual(['withdrawn', 'v1', 'withdrawn after all']);
+    expect(await quick.handle('v1')).toBe('duplicate');
+    expect(quick.told).toEqual(['withdrawn']);
+  });
 });

@@ -10,7 +10,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const name = { hotline: 'gb-iwf', id: '019ab3f0-2a80-7c11-9d2e-5f6a7b8c9d0e' };
 const seen: SeenReferral = { v: 1, ...name, handled: [{ version: 1, sealed: hashText('sealed') }] };
-const withdrawn = { sealed: hashText('sealed'), reason: 'error', acceptedAt: '2026-11-23T09:30:00.000Z', told: false };
+const withdrawn = {
+  sealed: hashText('sealed'),
+  reason: 'error',
+  acceptedAt: '2026-11-23T09:30:00.000Z',
+  told: false,
+} as const;
 
 describe.each([
   ['in a folder', () => createSeenFolder(path.join(folder, 'store'))],

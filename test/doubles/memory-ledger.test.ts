@@ -88,7 +88,7 @@ describe('the ledger in memory', () => {
   });
 
   it('reads what changes meanwhile as it was, and from some row on as it is', async () => {
-    const memory = new MemoryLedger(undefined, { fraction: () => 0.5 });
+    const memory = new MemoryLedger(undefined, { randomness: { fraction: () => 0.5 } });
     const [name, ledger] = [makeName(), memory.connect(new Invocation())];
     const earlier = makeRouteRow(name, { agency: 'de-police' });
     const later = makeRouteRow(name, { agency: 'fr-police' });

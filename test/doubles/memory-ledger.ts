@@ -16,6 +16,13 @@ interface Partition extends ReferralName {
   record: ReferralRecord | undefined;
 }
 
+/** How far reads go in what DynamoDB allows itself. */
+export interface ReadDisorder {
+  randomness: Randomness;
+  /** Told of each read during which the referral was changed. */
+  tell?: () => void;
+}
+
 /**
  * The ledger in memory, with DynamoDB's semantics: single items, conditional writes, consistent reads of the table, an
  * index that may be behind. What goes in is copied, and what comes out is frozen.
@@ -30,16 +37,16 @@ export class MemoryLedger {
   /** Partners that the operator has suspended. */
   readonly suspended = new Set<string>();
   readonly #onWrite: ((name: ReferralName) => void) | undefined;
-  readonly #randomness: Randomness | undefined;
+  readonly #disorder: ReadDisorder | undefined;
 
   /**
-   * `onWrite` is told of every write right after it. With `randomness` a read is no moment: from some row on, in the order
+   * `onWrite` is told of every write right after it. With `disorder` a read is no moment: from some row on, in the order
    * of the table, it finds what stands later. (DynamoDB, "Transactions", isolation: a Query commits to no more than single
    * items, and it has pages.)
    */
-  constructor(onWrite?: (name: ReferralName) => void, randomness?: Randomness) {
+  constructor(onWrite?: (name: ReferralName) => void, disorder?: ReadDisorder) {
     this.#onWrite = onWrite;
-    this.#randomness = randomness;
+    this.#disorder = disorder;
   }
 
   /** The ledger as one invocation sees it. */
@@ -47,9 +54,9 @@ export class MemoryLedger {
     return {
       read: async (name, content) => {
         const record = await invocation.call('ledger.read', () => this.record(name, content));
-        const randomness = this.#randomness;
-        if (!randomness) return record;
-        return invocation.call('ledger.readOn', () => tear(record, this.record(name, content), randomness));
+        const disorder = this.#disorder;
+        if (!disorder) return record;
+        return invocation.call('ledger.readOn', () => tear(record, this.record(name, content), disorder));
       },
       create: (row) =>
         invocation.call('ledger.create', () => {
@@ -153,8 +160,9 @@ export class MemoryLedger {
 const NOTHING: ReferralRecord = Object.freeze({ routes: freeze([]), statements: freeze([]) });
 
 /** The rows of the one, from some row on those of the other; a referral of which nothing has changed is of one piece. */
-function tear(before: ReferralRecord, after: ReferralRecord, randomness: Randomness): ReferralRecord {
+function tear(before: ReferralRecord, after: ReferralRecord, { randomness, tell }: ReadDisorder): ReferralRecord {
   if (before.routes === after.routes && before.statements === after.statements) return after;
+  tell?.();
   const [first, second] = [byKey(before), byKey(after)];
   const keys = [...new Set([...first.keys(), ...second.keys()])].sort();
   const from = Math.floor(randomness.fraction() * (keys.length + 1));

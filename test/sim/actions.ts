@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
 import { SCHEDULE } from '../../core/limits.ts';
-import { type Lane, LANES } from '../../core/names.ts';
+import { agencyQueue, type Lane, LANES } from '../../core/names.ts';
 import type { Onward, Routing, Urgency } from '../../core/schema.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
 import type { Further, Held, SimulatedAgency } from './agency.ts';
 import { deliver, runSweep } from './functions.ts';
 import type { SimulatedHotline } from './hotline.ts';
-import { COUNTRIES } from './partners.ts';
-import { describePlan, fate, pollFate, relayPlan, sweepPlan } from './plans.ts';
+import { COUNTRIES, STAGE } from './partners.ts';
+import { describePlan, fate, pollFate, relayPlan, sometimes, sweepPlan } from './plans.ts';
 import { CALM, type Plan } from './processes.ts';
 import type { ReferralCase } from './referral-case.ts';
 import type { Address } from './sealing.ts';
@@ -49,6 +49,7 @@ export function action<P>({ name, weight, parameters, isPossible, act, describe 
         world.trace.count(name);
         await act(world, values);
         await world.processes.settle();
+        await world.processes.letGo();
       },
       toString: () => text,
     };
@@ -218,10 +219,10 @@ const poll = action({
   name: 'poll',
   weight: 8,
   parameters: fc.record({ agency: fc.nat(4), lane, max: batch, fate: pollFate }),
-  isPossible: (world, { agency }) => agencyOf(world, agency)?.isPolling === false,
+  isPossible: (world, { agency }) => agencyOf(world, agency)?.isBusy === false,
   act: (world, { agency, lane, max, fate }) => agencyOf(world, agency)?.poll(lane, max, fate),
   describe: ({ agency, lane, max, fate }) =>
-    `by agency ${agency} ${lane} ×${max}, reader ${fate.reader}, ${fate.wire}` +
+    `by agency ${agency} ${lane} ×${max}${fate.isAtOnce ? ' at once' : ''}, reader ${fate.reader}, ${fate.wire}` +
     `${describePlan(fate.plan)}${describePlan(fate.own)}`,
 });
 
@@ -248,7 +249,9 @@ const fail = action({
     for (let times = 0; times < 12; times += 1) {
       deliver(world, each, 10, CRASHING);
       for (const agency of world.agencies) {
-        if (!agency.isPolling) agency.poll(each, 10, { wire: 'fine', plan: CALM, own: CRASHING, reader: 'works' });
+        const isEmpty = world.queues.bodies(agencyQueue(STAGE, agency.id, each)).length === 0;
+        if (!agency.isBusy && !isEmpty)
+          agency.poll(each, 10, { wire: 'fine', plan: CALM, own: CRASHING, reader: 'works', isAtOnce: false });
       }
       await world.processes.settle();
       world.clock.advance(6 * MINUTE);
@@ -262,15 +265,22 @@ const fail = action({
 const failInPart = action({
   name: 'one of a batch fails',
   weight: 1,
-  parameters: fc.record({ lane, nth: fc.nat(3) }),
-  async act(world, { lane: each, nth }) {
+  parameters: fc.record({ lane, nth: fc.nat(3), address, isAnew: sometimes }),
+  async act(world, { lane: each, nth, address, isAnew }) {
+    for (const hotline of isAnew ? world.hotlines : []) {
+      const to: Address = { ...address, urgency: each === 'urgent' ? 'high' : 'routine' };
+      const how = { id: world.newId(hotline.skew), wrongly: false, oldKey: false };
+      (await hotline.prepare(to, how)).send({ wire: 'fine', plan: CALM });
+    }
+    await world.processes.settle();
     world.clock.advance(SCHEDULE.lease + MINUTE);
     world.processes.end('expired');
     runSweep(world, 100, CALM);
     await world.processes.settle();
     deliver(world, each, 10, { ...CALM, mishaps: [{ at: 'ledger.read', nth, what: 'lose-request', lasting: false }] });
   },
-  describe: ({ lane: each, nth }) => `${each}, read ${nth}`,
+  describe: ({ lane: each, nth, address, isAnew }) =>
+    `${each}, read ${nth}${isAnew ? `, each hotline to ${show(address.routing)}` : ''}`,
 });
 
 const sweepOnce = action({
@@ -326,7 +336,8 @@ const work = action({
       for (const each of LANES) while (deliver(world, each, 10, CALM) > 0) await world.processes.settle();
     }
     const agency = agencyOf(world, index);
-    if (agency && !agency.isPolling) agency.poll(lane, 10, { wire: 'fine', plan: CALM, own: CALM, reader: 'works' });
+    if (agency && !agency.isBusy)
+      agency.poll(lane, 10, { wire: 'fine', plan: CALM, own: CALM, reader: 'works', isAtOnce: false });
   },
   describe: ({ time, agency, lane }) =>
     `${time === HOUR ? 'for five hours' : 'for a minute'}, and agency ${agency} polls ${lane}`,

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type AgencyReferral, createDeliveryHandler, type Handlers } from '../../client/delivery.ts';
-import { type AgencyInbox, readMessage } from '../../client/inbox.ts';
+import { type AgencyInbox, type Delivery, readMessages } from '../../client/inbox.ts';
 import type { Runtime } from '../../client/runtime.ts';
-import { createSeenMemory, type SeenStore } from '../../client/seen.ts';
+import type { SeenReferral, SeenStore } from '../../client/seen.ts';
 import { hashText } from '../../core/base64url.ts';
 import type { AgencyMessage, OutcomeStatement, ReferralMessage, UnreadableReason } from '../../core/contracts.ts';
 import type { ReferralName } from '../../core/ids.ts';
@@ -31,6 +31,8 @@ export interface PollFate extends Fate {
   own: Plan;
   /** `fails`: the handler throws; `misreads`: opening says that the referral cannot be decrypted. */
   reader: 'works' | 'fails' | 'misreads';
+  /** Whether all messages are handled at the same time. */
+  isAtOnce: boolean;
 }
 
 /** What an agency states once it knows more. */
@@ -49,6 +51,9 @@ export interface Held {
 /** How long one poll with all its messages may take. */
 const PATIENCE = 15 * MINUTE;
 
+/** How many machines of an agency poll its queues. */
+const MACHINES = 3;
+
 /**
  * An agency with the real client's handling of deliveries (protocol section 5) over the world's queues, keys and
  * directory. What it took over and what it remembers as seen are durable.
@@ -61,7 +66,8 @@ export class SimulatedAgency {
   /** How many messages it received the last time. */
   received = 0;
   readonly #pollName: string;
-  readonly #seen = createSeenMemory();
+  /** One for all machines. */
+  readonly #seen = new Map<string, SeenReferral>();
   readonly #handOvers = new HandOvers();
   readonly #world: World;
 
@@ -71,36 +77,47 @@ export class SimulatedAgency {
     this.#world = world;
   }
 
-  /** Whether a poll is under way: there is one at a time. */
-  get isPolling(): boolean {
-    return this.#world.processes.isRunning(this.#pollName);
+  /** Whether all of its machines are polling. */
+  get isBusy(): boolean {
+    return this.#world.processes.countRunning(this.#pollName) >= MACHINES;
   }
 
-  /** Takes up to `max` messages and handles one after the other. */
+  /** One of its machines takes up to `max` messages and handles one after the other, or all at the same time. */
   poll(lane: Lane, max: number, fate: PollFate): void {
     const { processes } = this.#world;
     this.received = 0;
-    const poll: Poll = { isOver: false };
+    if (processes.isRunning(this.#pollName)) this.#world.trace.count('several machines');
+    const poll: Poll = { isOver: false, seen: new Map() };
     const run = processes.start(this.#pollName, PATIENCE, fate.own, async (own) => {
       const { invocation } = own;
-      const inbox = this.#inbox(invocation);
+      const inbox = this.#inbox(invocation, poll);
       const handle = createDeliveryHandler({
         agency: this.id,
         inbox,
-        seen: this.#connectSeen(invocation),
+        seen: this.#connectSeen(invocation, poll),
         keyring: this.#directory(invocation),
         runtime: this.#runtime(),
-        open: (message) => this.#open(invocation, message, fate),
+        open: (message) => this.#open(invocation, message, poll, fate),
         answer: (about, reason) => this.#answer(own, about, toOutcome(reason), fate),
       });
       const messages = await inbox.receive(lane, max, 0);
       this.received = messages.length;
-      for (const received of messages) {
-        const handlers = this.#handlers(invocation, poll, fate);
-        const report = await handle(readMessage(received), handlers, new AbortController().signal);
-        const label = this.#world.witness.find({ hotline: report.hotline ?? '', id: report.id ?? '' })?.label;
-        this.#world.trace.note(() => `${this.id}: ${label} v${report.version ?? '-'} ${report.result}`);
-      }
+      const handlers = this.#handlers(invocation, poll, fate);
+      const handleOne = async (delivery: Delivery): Promise<void> => {
+        const report = await handle(delivery, handlers, new AbortController().signal);
+        const subject = this.#world.witness.find({ hotline: report.hotline ?? '', id: report.id ?? '' });
+        if (report.result === 'handled' && subject?.told.has(this.id) && !subject.toldTooLate.has(this.id)) {
+          this.#world.witness.fail(
+            'withdrawn',
+            `${this.id} was told that it never will get ${subject.label}, and has it`,
+          );
+        }
+        this.#world.trace.note(() => `${this.id}: ${subject?.label} v${report.version ?? '-'} ${report.result}`);
+      };
+      const deliveries = readMessages(messages);
+      if (fate.isAtOnce)
+        await own.inParallel(groupByReferral(deliveries), (group) => Promise.all(group.map(handleOne)));
+      else for (const delivery of deliveries) await handleOne(delivery);
     });
     void run.then(({ outcome }) => (poll.isOver = outcome !== 'crashed'));
   }
@@ -144,7 +161,7 @@ export class SimulatedAgency {
     });
   }
 
-  #inbox(invocation: Invocation): AgencyInbox {
+  #inbox(invocation: Invocation, poll: Poll): AgencyInbox {
     const { queues, witness } = this.#world;
     const inbox = queues.openInbox(this.id);
     return {
@@ -153,23 +170,29 @@ export class SimulatedAgency {
       remove: (message) =>
         invocation.call('inbox.remove', () => {
           const content = JSON.parse(message.body) as AgencyMessage;
-          witness.removed(this.id, content, this.#handOvers.isRemembered(content));
+          witness.removed(this.id, content, this.#handOvers.isRemembered(content, poll));
           inbox.remove(message);
         }),
     };
   }
 
-  #connectSeen(invocation: Invocation): SeenStore {
+  /** A database that all machines share: what is written is added to what is there. */
+  #connectSeen(invocation: Invocation, poll: Poll): SeenStore {
+    const { witness } = this.#world;
     return {
-      read: (name) => this.#seen.read(name),
+      read: (name) =>
+        invocation.call('seen.read', () => {
+          this.#handOvers.look(name, poll, witness.open(name).told.has(this.id));
+          return structuredClone(this.#seen.get(caseKey(name)));
+        }),
       write: async (seen) => {
         try {
           await invocation.call('seen.write', () => {
-            void this.#seen.write(seen);
-            this.#handOvers.write(seen, 'remembered');
+            this.#seen.set(caseKey(seen), structuredClone(mergeSeen(this.#seen.get(caseKey(seen)), seen)));
+            this.#handOvers.remember(seen);
           });
         } catch (error) {
-          this.#handOvers.write(seen, 'failed');
+          this.#handOvers.forget(seen, poll);
           throw error;
         }
       },
@@ -196,8 +219,15 @@ export class SimulatedAgency {
     };
   }
 
-  async #open(invocation: Invocation, message: ReferralMessage, { reader }: PollFate): Promise<AgencyReferral> {
+  async #open(
+    invocation: Invocation,
+    message: ReferralMessage,
+    poll: Poll,
+    { reader }: PollFate,
+  ): Promise<AgencyReferral> {
     const { hotline, id, version, acceptedAt } = message;
+    // This takes its time: what was seen in the memory before counts no more.
+    poll.seen.delete(caseKey(message));
     const context = { hotline, referral: id, agency: this.id, sealed: hashText(message.sealed) };
     const contentKey = await invocation.call('kms.decrypt', () => this.#decrypt(message.key, context));
     if (reader === 'misreads') throw new OpenError('decryption');
@@ -233,25 +263,34 @@ export class SimulatedAgency {
         try {
           await invocation.call('handler', () => {
             if (reader === 'fails') throw new ServiceError('HandlerFailed');
-            this.#takeOver(referral);
+            this.#takeOver(referral, poll);
           });
-          handOvers.end(referral, version, 'returned');
+          handOvers.end(referral, version, poll, 'returned');
         } catch (error) {
-          handOvers.end(referral, version, 'failed');
+          handOvers.end(referral, version, poll, 'failed');
           throw error;
         }
       },
-      withdrawn: (withdrawal) => invocation.call('handler', () => void witness.open(withdrawal).told.add(this.id)),
+      withdrawn: (withdrawal) =>
+        invocation.call('handler', () => {
+          const subject = witness.open(withdrawal);
+          subject.told.add(this.id);
+          if (!withdrawal.handed) return;
+          subject.toldTooLate.add(this.id);
+          if (!this.held.has(caseKey(withdrawal)))
+            witness.fail('truthful', `${this.id} is told that it has ${subject.label}`);
+        }),
     };
   }
 
-  #takeOver({ referral, ...opened }: AgencyReferral): void {
+  #takeOver({ referral, ...opened }: AgencyReferral, poll: Poll): void {
     const { witness } = this.#world;
     const { hotline, id, version, sealed } = opened;
     const name = { hotline, id };
     const subject = witness.open(name);
     const label = `${subject.label} v${version} by ${this.id}`;
-    if (subject.told.has(this.id)) witness.fail('withdrawn', `${label} is handed over after its withdrawal`);
+    const isTold = poll.seen.get(caseKey(name))?.isTold ?? subject.told.has(this.id);
+    if (isTold) witness.fail('withdrawn', `${label} is handed over after its withdrawal`);
     const variant = subject.variants.find(({ hash }) => hash === sealed);
     if (!isDeepStrictEqual(JSON.parse(variant?.document ?? 'null'), referral))
       witness.fail('intact', `${label} is not what was sealed`);
@@ -312,6 +351,31 @@ export class SimulatedAgency {
   #now(): number {
     return this.#world.clock.now() + this.skew;
   }
+}
+
+/** Nothing that one machine has remembered is lost where another writes (`SeenStore`). */
+function mergeSeen(stands: SeenReferral | undefined, seen: SeenReferral): SeenReferral {
+  if (!stands) return seen;
+  const added = seen.handled.filter(
+    ({ version, sealed }) => !stands.handled.some((one) => one.version === version && one.sealed === sealed),
+  );
+  const withdrawn = stands.withdrawn ?? seen.withdrawn;
+  const isSo = (what: 'told' | 'handed'): boolean => (stands.withdrawn?.[what] || seen.withdrawn?.[what]) === true;
+  return {
+    ...stands,
+    handled: [...stands.handled, ...added],
+    ...(withdrawn && { withdrawn: { ...withdrawn, told: isSo('told'), handed: isSo('handed') } }),
+  };
+}
+
+/** Those about one referral together, which the client handles one after the other. */
+function groupByReferral(deliveries: readonly Delivery[]): Delivery[][] {
+  const groups = new Map<string, Delivery[]>();
+  for (const delivery of deliveries) {
+    const key = delivery.kind === 'malformed' ? delivery.handle : caseKey(delivery.message);
+    groups.set(key, [...(groups.get(key) ?? []), delivery]);
+  }
+  return [...groups.values()];
 }
 
 function noteOpened(subject: ReferralCase, what: string, now: number): void {

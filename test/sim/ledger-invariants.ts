@@ -47,6 +47,9 @@ function fail(invariant: InvariantName, { label }: ReferralCase, detail: string)
 }
 
 function checkAcceptance(world: World, subject: ReferralCase, row: ReferralRow): void {
+  // Each write makes a row of its own: this one was looked at already.
+  if (subject.acceptance === row) return;
+  subject.acceptance = row;
   const { acceptedAt, routing, urgency, onward, hash, generation, plan } = row;
   const facts = JSON.stringify({ acceptedAt, routing, urgency, onward, hash, generation, plan });
   subject.facts ??= facts;
@@ -122,7 +125,9 @@ function checkRoute(world: World, subject: ReferralCase, record: ReferralRecord,
   if (due) subject.released.delete(agency);
   else if (before?.due && row.withdrawalSentAt !== null && world.processes.isRunning(handOverName(subject, agency))) {
     subject.released.add(agency);
+    world.trace.count('ledger: released');
   }
+  if (before?.status !== status && isHandedOver(record, row)) world.trace.count('ledger: handed over');
   subject.stood.set(agency, { status, version, due });
   if (due && fromTimestamp(due.at) > world.clock.now() + LONGEST_WAIT)
     fail('owed', subject, `${label} is due too late`);

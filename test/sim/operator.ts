@@ -35,7 +35,7 @@ function find(world: World, index: number, id: string): ReferralCase | undefined
 
 const sendAnew = action({
   name: 'operator: send anew',
-  weight: 2,
+  weight: 3,
   parameters: fc.record({
     which,
     agency,
@@ -64,7 +64,7 @@ export function giveAway(world: World, subject: ReferralCase, id: string, plan: 
 
 const giveToFallback = action({
   name: 'operator: hand over',
-  weight: 1,
+  weight: 3,
   parameters: fc.record({ which, agency, plan: relayPlan }),
   isPossible: (world, { which: index, agency: id }) =>
     world.partners.isRegistered(FALLBACK) && find(world, index, id) !== undefined,

@@ -37,6 +37,7 @@ export const AGENCY_POINTS = [
   'kms.decrypt',
   'directory.find',
   'handler',
+  'seen.read',
   'seen.write',
   'agency.post',
   'agency.posted',
@@ -73,6 +74,7 @@ const mishap = (points: readonly string[]): fc.Arbitrary<Mishap> =>
       { arbitrary: fc.constant(false), weight: 9 },
       { arbitrary: fc.constant(true), weight: 1 },
     ),
+    steps: fc.constantFrom(1, 2, 4, 20),
   });
 
 const mishaps = (points: readonly string[]): fc.Arbitrary<Mishap[]> =>
@@ -100,7 +102,7 @@ const rarely = fc.oneof(
 /** For deliver. */
 export const relayPlan: fc.Arbitrary<Plan> = plan(RELAY);
 
-const sometimes = fc.oneof(
+export const sometimes = fc.oneof(
   { withCrossShrink: true },
   { arbitrary: fc.constant(false), weight: 3 },
   { arbitrary: fc.constant(true), weight: 1 },
@@ -132,12 +134,16 @@ export const pollFate: fc.Arbitrary<PollFate> = fc
       { arbitrary: fc.constant('works' as const), weight: 6 },
       { arbitrary: fc.constantFrom('fails' as const, 'misreads' as const), weight: 1 },
     ),
+    sometimes,
   )
-  .map(([request, own, reader]) => ({ ...request, own: { ...CALM, mishaps: own }, reader }));
+  .map(([request, own, reader, isAtOnce]) => ({ ...request, own: { ...CALM, mishaps: own }, reader, isAtOnce }));
 
 /** How the trace shows what befalls a step; nothing, if nothing does. */
 export function describePlan({ mishaps, skew, behind }: Plan): string {
-  const words = mishaps.map(({ at, nth, what, lasting }) => `${what} at ${at} ${nth}${lasting ? ' and on' : ''}`);
+  const words = mishaps.map(
+    ({ at, nth, what, lasting, steps }) =>
+      `${what} at ${at} ${nth}${lasting ? ' and on' : ''}${what === 'hold' && steps ? ` for ${steps} steps` : ''}`,
+  );
   if (skew !== 0) words.push(`clock ${skew} ms`);
   if (behind) words.push('old registry');
   return words.length > 0 ? ` [${words.join(', ')}]` : '';

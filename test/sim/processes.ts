@@ -14,6 +14,8 @@ export interface Mishap {
   what: Fault | 'hold';
   /** Whether it befalls all later calls of this name too. */
   lasting: boolean;
+  /** For how many further steps it is held, if nobody lets it go on before; else without end. */
+  steps?: number;
 }
 
 /** All that befalls one process. */
@@ -32,6 +34,8 @@ export const isCalm = ({ mishaps, skew, behind }: Plan): boolean => mishaps.leng
 interface Held {
   point: string;
   release: () => void;
+  /** How many steps it is still held for. */
+  steps: number;
 }
 
 interface Process {
@@ -45,6 +49,8 @@ interface Process {
   held: Held[];
   /** How many other processes it waits for. */
   waiting: number;
+  /** How many things it does at the same time. */
+  branches: number;
 }
 
 /** Far more than any function needs for what a run can pile up. */
@@ -72,7 +78,13 @@ export class Processes {
   }
 
   isRunning(name: string): boolean {
-    return [...this.#running].some((process) => process.name === name);
+    return this.countRunning(name) > 0;
+  }
+
+  countRunning(name: string): number {
+    let count = 0;
+    for (const process of this.#running) if (process.name === name) count += 1;
+    return count;
   }
 
   /** How many calls are held. */
@@ -87,7 +99,7 @@ export class Processes {
   start<T>(name: string, lasts: number, plan: Plan, work: (own: ProcessHandle) => Promise<T>): Promise<Ending<T>> {
     const counts = plan.mishaps.map(() => 0);
     const until = this.#clock.now() + lasts;
-    const process: Process = { name, until, plan, calls: 0, counts, held: [], waiting: 0 };
+    const process: Process = { name, until, plan, calls: 0, counts, held: [], waiting: 0, branches: 1 };
     const invocation = new Invocation((point) => this.#befall(process, point));
     const awaitOther = async <O>(other: Promise<O>): Promise<O> => {
       process.waiting += 1;
@@ -97,9 +109,15 @@ export class Processes {
         process.waiting -= 1;
       }
     };
+    const inParallel = async <P>(parts: readonly P[], act: (part: P) => Promise<unknown>): Promise<void> => {
+      // Whoever waits for its parts does nothing else.
+      process.branches += parts.length - 1;
+      await Promise.all(parts.map((part) => act(part).finally(() => (process.branches -= 1))));
+      process.branches += 1;
+    };
     this.#running.add(process);
     return invocation
-      .run(async () => work({ invocation, awaitOther }))
+      .run(async () => work({ invocation, awaitOther, inParallel }))
       .then((ending) => {
         this.#running.delete(process);
         if (ending.outcome === 'failed') this.#noteFailure(name, ending.error);
@@ -116,10 +134,20 @@ export class Processes {
   resume(index: number): void {
     const all = this.#held();
     const chosen = all[index % all.length];
-    if (!chosen) return;
-    const { process, held } = chosen;
+    if (chosen) this.#release(chosen);
+  }
+
+  /** One more step is over: lets those go on that were held for long enough, and waits for them. */
+  async letGo(): Promise<void> {
+    const released = this.#held().filter(({ held }) => (held.steps -= 1) < 0);
+    for (const each of released) this.#release(each);
+    if (released.length > 0) await this.settle();
+  }
+
+  #release({ process, held }: { process: Process; held: Held }): void {
     process.held.splice(process.held.indexOf(held), 1);
     this.#trace.note(() => `${process.name} goes on with ${held.point}`);
+    this.#trace.count('what was held goes on');
     held.release();
   }
 
@@ -155,7 +183,7 @@ export class Processes {
   }
 
   #isBusy(): boolean {
-    for (const { held, waiting } of this.#running) if (held.length === 0 && waiting === 0) return true;
+    for (const { held, waiting, branches } of this.#running) if (held.length + waiting < branches) return true;
     return false;
   }
 
@@ -165,21 +193,22 @@ export class Processes {
       this.fail(new Violation('rest', `${process.name} makes calls without end`));
       return new Promise(() => undefined);
     }
-    const what = this.#next(process, point);
-    if (what === undefined || what === 'none') return 'none';
+    const { what, steps = Number.POSITIVE_INFINITY } = this.#next(process, point) ?? { what: 'none' };
+    if (what === 'none') return 'none';
     this.#trace.note(() => `${process.name}: ${what} at ${point}`);
     this.#trace.count(`fault: ${what}`);
     if (what !== 'hold') return what;
-    return new Promise((resolve) => process.held.push({ point, release: () => resolve('none') }));
+    return new Promise((resolve) => process.held.push({ point, steps, release: () => resolve('none') }));
   }
 
-  #next({ plan, counts }: Process, point: string): Mishap['what'] | undefined {
-    let next: Mishap['what'] | undefined;
-    plan.mishaps.forEach(({ at, nth, what, lasting }, index) => {
+  #next({ plan, counts }: Process, point: string): Pick<Mishap, 'what' | 'steps'> | undefined {
+    let next: Mishap | undefined;
+    plan.mishaps.forEach((mishap, index) => {
+      const { at, nth, lasting } = mishap;
       if (at !== 'any' && at !== point) return;
       const count = counts[index] ?? 0;
       counts[index] = count + 1;
-      if (count === nth || (lasting && count > nth)) next ??= what;
+      if (count === nth || (lasting && count > nth)) next ??= mishap;
     });
     return next;
   }
@@ -197,4 +226,6 @@ export interface ProcessHandle {
   invocation: Invocation;
   /** Waits for another process, however long that is held. */
   awaitOther<T>(other: Promise<T>): Promise<T>;
+  /** Does the same with each of several things at the same time; each waits for no more than one thing at once. */
+  inParallel<P>(parts: readonly P[], act: (part: P) => Promise<unknown>): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { VISIBILITY } from '../../client/inbox.ts';
 import { contentExpiry } from '../../core/ledger-rules.ts';
 import { LANES } from '../../core/names.ts';
 import type { Routing } from '../../core/schema.ts';
@@ -70,12 +71,12 @@ interface Contest {
   otherDeed: Deed;
 }
 
-const against = (
-  held: Omit<Contest, 'at' | 'other' | 'otherDeed'>,
-  points: readonly string[],
-  others: Readonly<Record<string, Deed>>,
-): Contest[] =>
-  points.flatMap((at) => Object.entries(others).map(([other, otherDeed]) => ({ ...held, at, other, otherDeed })));
+/** What may be held, at what, and against what: each as often as its weight says, however many there are of them. */
+interface Rivalry extends Pick<Contest, 'before' | 'first' | 'deed'> {
+  weight: number;
+  points: readonly string[];
+  others: Readonly<Record<string, Deed>>;
+}
 
 const NEWS = {
   'a withdrawal': withdraw,
@@ -84,36 +85,77 @@ const NEWS = {
   delivery: () => undefined,
 } as const satisfies Record<string, Deed>;
 const WRITES = ['ledger.readOn', 'ledger.create', 'ledger.replace'];
+const TAKING_IN = ['ledger.readOn', 'ledger.create'];
+const APPLYING = ['ledger.readOn', 'ledger.replace'];
 const POINTS = [...WRITES, 'queues.sendToAgency'];
 
-const CONTESTS: readonly Contest[] = [
-  ...against({ before: [], first: 'submission', deed: submit }, WRITES, {
-    'the same': submit,
-    another: submitOther,
-  }),
-  ...against({ before: [submit], first: 'delivery', deed: deliverSome }, POINTS, NEWS),
-  ...against(
-    { before: [submit, deliverSome, sendOn], first: 'delivery of what was sent on', deed: deliverSome },
-    POINTS,
-    NEWS,
-  ),
-  ...against({ before: [submit], first: 'sending on', deed: sendOn }, WRITES, NEWS),
-  ...against({ before: [submit], first: 'withdrawal', deed: withdraw }, WRITES, NEWS),
-  ...against({ before: [submit, deliverSome], first: 'opening', deed: open }, WRITES, NEWS),
-  ...against({ before: [submit, deliverSome, handOver], first: 'late opening', deed: open }, WRITES, NEWS),
-  ...against({ before: [submit, deliverSome], first: 'hand-over', deed: handOver }, WRITES, { ...NEWS, opening: open }),
+const RIVALRIES: readonly Rivalry[] = [
+  {
+    weight: 2,
+    before: [],
+    first: 'submission',
+    deed: submit,
+    points: TAKING_IN,
+    others: { 'the same': submit, another: submitOther },
+  },
+  { weight: 3, before: [submit], first: 'delivery', deed: deliverSome, points: POINTS, others: NEWS },
+  {
+    weight: 3,
+    before: [submit, deliverSome, sendOn],
+    first: 'delivery of what was sent on',
+    deed: deliverSome,
+    points: POINTS,
+    others: NEWS,
+  },
+  { weight: 1, before: [submit], first: 'sending on', deed: sendOn, points: TAKING_IN, others: NEWS },
+  { weight: 1, before: [submit], first: 'withdrawal', deed: withdraw, points: TAKING_IN, others: NEWS },
+  { weight: 1, before: [submit, deliverSome], first: 'opening', deed: open, points: APPLYING, others: NEWS },
+  {
+    weight: 2,
+    before: [submit, deliverSome, handOver],
+    first: 'late opening',
+    deed: open,
+    points: APPLYING,
+    others: { 'a withdrawal': withdraw, 'a sending on': sendOn },
+  },
+  {
+    weight: 1,
+    before: [submit, deliverSome, withdraw],
+    first: 'release',
+    deed: handOver,
+    points: WRITES,
+    others: { opening: open, delivery: deliverSome },
+  },
+  {
+    weight: 1,
+    before: [submit, deliverSome],
+    first: 'hand-over',
+    deed: handOver,
+    points: WRITES,
+    others: { ...NEWS, opening: open },
+  },
 ];
+
+const contest: fc.Arbitrary<Contest> = fc.oneof(
+  { withCrossShrink: true },
+  ...RIVALRIES.map(({ weight, before, first, deed, points, others }) => ({
+    arbitrary: fc
+      .tuple(fc.constantFrom(...points), fc.constantFrom(...Object.entries(others)))
+      .map(([at, [other, otherDeed]]): Contest => ({ before, first, deed, at, other, otherDeed })),
+    weight,
+  })),
+);
 
 const few = fc.oneof(
   { withCrossShrink: true },
-  { arbitrary: fc.constant(0), weight: 2 },
+  { arbitrary: fc.constant(0), weight: 4 },
   { arbitrary: fc.integer({ min: 1, max: 3 }), weight: 1 },
 );
 
 /** What comes after both; the other is held then as well, and each of the two may go on first. */
 const third = fc.oneof(
   { withCrossShrink: true },
-  { arbitrary: fc.constant(undefined), weight: 2 },
+  { arbitrary: fc.constant(undefined), weight: 4 },
   {
     arbitrary: fc.record({
       news: fc.constantFrom(...(Object.keys(NEWS) as (keyof typeof NEWS)[])),
@@ -127,9 +169,9 @@ const third = fc.oneof(
 
 const race = action({
   name: 'race:',
-  weight: 3,
+  weight: 8,
   parameters: fc.record({
-    contest: fc.constantFrom(...CONTESTS),
+    contest,
     nth: few,
     third,
     hotline: fc.nat(1),
@@ -168,7 +210,7 @@ const race = action({
 /** A sending on at the very moment at which the content may go; either it or sweep is held. */
 const lastMoment = action({
   name: 'at the last moment, somebody sends on',
-  weight: 2,
+  weight: 1,
   parameters: fc.record({
     which,
     hotline: fc.nat(1),
@@ -229,7 +271,7 @@ const expiring = (world: World): (Subject & { at: number })[] =>
 /** Every agency that has just been sent something fails at the same point of its work. */
 const cutShort = action({
   name: 'agencies are cut short',
-  weight: 4,
+  weight: 3,
   parameters: fc.record({
     at: fc.constantFrom(...AGENCY_POINTS),
     what: fc.constantFrom('crash-before' as const, 'crash-after' as const, 'lose-request' as const),
@@ -241,6 +283,39 @@ const cutShort = action({
     await openAll(world, { ...CALM, mishaps: [{ at, nth: 0, what, lasting: false }] });
   },
   describe: ({ at, what, hotline, address }) => `by ${what} at ${at}, hotline ${hotline} to ${show(address.routing)}`,
+});
+
+/** One machine is held in the middle of its work until its messages come back, and another gets them. */
+const twoMachines = action({
+  name: 'two machines at once',
+  weight: 3,
+  parameters: fc.record({
+    at: fc.constantFrom(...AGENCY_POINTS),
+    nth: few,
+    news: fc.constantFrom(undefined, 'a withdrawal', 'a sending on'),
+    hotline: fc.nat(1),
+    address,
+    further: somewhere,
+  }),
+  async act(world, { at, nth, news, hotline: index, address, further }) {
+    const subject = await referOne(world, index, address);
+    const hotline = pick(world.hotlines, index);
+    if (!subject || !hotline) return;
+    const held = world.processes.held;
+    await openAll(world, holdAt(at, nth));
+    world.clock.advance((VISIBILITY + 1) * SECOND);
+    if (news) await NEWS[news](world, { hotline, subject, address, further }, CALM);
+    await world.processes.settle();
+    LANES.forEach((lane) => deliver(world, lane, 10, CALM));
+    await world.processes.settle();
+    await openAll(world);
+    while (world.processes.held > held) {
+      world.processes.resume(held);
+      await world.processes.settle();
+    }
+  },
+  describe: ({ at, nth, news, hotline, address, further }) =>
+    `one held at ${at} ${nth}, ${news ?? 'no news'}, hotline ${hotline} to ${show(address.routing)}, then to ${show(further)}`,
 });
 
 /** Whoever opened it sends it on, whether it may or not. */
@@ -275,7 +350,7 @@ async function referOne(world: World, index: number, address: Address): Promise<
 async function openAll(world: World, own: Plan = CALM, plan: Plan = CALM): Promise<void> {
   for (const lane of LANES) {
     for (const agency of world.agencies) {
-      if (!agency.isPolling) agency.poll(lane, 10, { ...fine(plan), own, reader: 'works' });
+      if (!agency.isBusy) agency.poll(lane, 10, { ...fine(plan), own, reader: 'works', isAtOnce: false });
     }
     await world.processes.settle();
   }
@@ -286,4 +361,4 @@ const holdAt = (point: string, nth = 0): Plan => ({
   mishaps: [{ at: point, nth, what: 'hold', lasting: false }],
 });
 
-export const RACES: readonly WeightedAction[] = [race, lastMoment, cutShort, allSendOn];
+export const RACES: readonly WeightedAction[] = [race, lastMoment, cutShort, twoMachines, allSendOn];

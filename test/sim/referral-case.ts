@@ -26,6 +26,8 @@ export class ReferralCase {
   /** The answer that was given, as JSON, and the facts that then stood in the ledger. */
   answer: string | undefined;
   facts: string | undefined;
+  /** The row that was last held against them. */
+  acceptance: ReferralRow | undefined;
   acceptedAt = 0;
   /** Where else somebody who may has asked it to go, whether the relay heard it or not. */
   readonly posted: Routing[] = [];
@@ -36,6 +38,8 @@ export class ReferralCase {
   withdrawal: 'none' | 'posted' | 'accepted' = 'none';
   /** Agencies whose handler was told of the withdrawal. */
   readonly told = new Set<string>();
+  /** Those that were told that it had been handed over to them before. */
+  readonly toldTooLate = new Set<string>();
   /** When an agency's statement that implies "opened" was first posted: by agency and version. */
   readonly openedAt = new Map<string, number>();
   /** Those that the relay has taken in. */

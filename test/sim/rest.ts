@@ -29,6 +29,7 @@ export async function comeToRest(world: World, absent: string | undefined): Prom
   await stopFaults(world);
   const agencies = world.agencies.filter(({ id }) => id !== absent);
   const startedAt = world.clock.now();
+  const longKept = [...world.witness.cases.values()].filter((subject) => isLongKept(world, subject));
   for (let round = 0; ; round += 1) {
     if (round >= MOST_ROUNDS + newsOf(world)) throw new Violation('rest', `work goes on after ${round} rounds`);
     await work(world, agencies);
@@ -39,6 +40,7 @@ export async function comeToRest(world: World, absent: string | undefined): Prom
   checkSends(world, startedAt);
   await repeatSubmissions(world);
   for (const subject of world.witness.cases.values()) if (!subject.isForgotten) checkPromises(world, subject, absent);
+  for (const subject of longKept) if (subject.isForgotten) checkTold(subject, agencies);
   checkAnswers(world);
   await untilForgotten(world, absent);
 }
@@ -80,7 +82,7 @@ async function work(world: World, agencies: readonly SimulatedAgency[]): Promise
     for (const lane of LANES) {
       if (countOf(world, agencyQueue(STAGE, agency.id, lane)) === 0) continue;
       do {
-        agency.poll(lane, BATCH, { ...FINE, own: CALM, reader: 'works' });
+        agency.poll(lane, BATCH, { ...FINE, own: CALM, reader: 'works', isAtOnce: false });
         await processes.settle();
       } while (agency.received === BATCH);
     }
@@ -169,6 +171,20 @@ function checkPromises(world: World, subject: ReferralCase, absent: string | und
       fail('opened', `opened it, but not for ${promised.countries.join()}`);
     }
     if (route?.status !== 'opened') fail('truthful', `opened it, and the ledger says ${route?.status}`);
+  }
+}
+
+/** Whether custody lasts until the news of a withdrawal has gone out again. */
+const isLongKept = ({ clock, retention }: World, { isForgotten, acceptedAt }: ReferralCase): boolean =>
+  !isForgotten && acceptedAt + retention.custody > clock.now() + SCHEDULE.beforeQueueForgets + 2 * DAY;
+
+/** The news of a withdrawal goes out until custody ends, and nothing is left of it then to hold against what happened. */
+function checkTold(subject: ReferralCase, agencies: readonly SimulatedAgency[]): void {
+  if (subject.withdrawal !== 'accepted') return;
+  for (const { id, held } of agencies) {
+    const hasLeft = subject.released.has(id) || subject.stood.get(id)?.status === 'undeliverable';
+    if (!held.has(caseKey(subject.name)) || hasLeft || subject.told.has(id)) continue;
+    throw new Violation('withdrawn', `${subject.label}: ${id} was not told of the withdrawal until custody ended`);
   }
 }
 

@@ -56,7 +56,7 @@ const STEPS = [...ACTIONS, ...CHANGES, ...OPERATOR_ACTIONS];
 
 const anyStep = fc.oneof(
   { withCrossShrink: true },
-  { arbitrary: anyOf(STEPS), weight: 20 },
+  { arbitrary: anyOf(STEPS), weight: 26 },
   { arbitrary: anyOf(RACES), weight: 1 },
 );
 

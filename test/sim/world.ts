@@ -68,7 +68,10 @@ export class World {
     this.#plant = plant;
     this.retention = retention;
     const randomness = { fraction: () => this.#chance.fraction() };
-    this.ledger = new MemoryLedger((name) => this.#checkWritten(name), randomness);
+    this.ledger = new MemoryLedger((name) => this.#checkWritten(name), {
+      randomness,
+      tell: () => this.trace.count('changed while it is read'),
+    });
     this.partners = new Partners(this.clock, keyring);
     this.witness = new Witness(this.ledger, this.partners, this.processes);
     this.queues = new WatchedQueues(this.clock, this.witness, {

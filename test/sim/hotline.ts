@@ -39,7 +39,7 @@ export class SimulatedHotline {
   readonly id: string;
   /** How far its clock is ahead, in milliseconds. */
   skew = 0;
-  readonly journal: Owed[] = [];
+  journal: readonly Owed[] = [];
   /** The cases it submitted, in order. */
   readonly cases: ReferralCase[] = [];
   /** How many items it received the last time. */
@@ -53,10 +53,11 @@ export class SimulatedHotline {
 
   /**
    * A new signing key, once nothing is sealed that was not answered: agencies hold the signature inside against the
-   * moment of acceptance, by the relay's clock.
+   * moment of acceptance, by the relay's clock. What was refused is given up, since it could be accepted later.
    */
   rotateSigning(overlap: number): void {
     if (this.pending.length > 0) return;
+    this.journal = this.journal.filter(({ state }) => state === 'done');
     this.#world.partners.rotateSigning(this.id, overlap);
   }
 
@@ -177,7 +178,7 @@ export class SimulatedHotline {
           if (describe(reply) === 'slow-down') this.#world.trace.count('a hotline is to slow down');
         }),
     };
-    this.journal.push(owed);
+    this.journal = [...this.journal, owed];
     return owed;
   }
 

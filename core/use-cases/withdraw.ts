@@ -49,8 +49,10 @@ export async function withdrawReferral(
     content: { type: 'withdraw', statement: token },
     due: { lane: outboxLane(name.id), at: toTimestamp(now + SCHEDULE.grace) },
   };
-  await ledger.create(row);
-  await dispatchPlacing(relay, record.referral);
+  const known = record.statements.find(({ key }) => key === row.key);
+  if (!known) await ledger.create(row);
+  // One that owes nothing any more has had its effect.
+  if (!known || known.due) await dispatchPlacing(relay, record.referral);
   return { routes: withdrawnRoutes(record, now) };
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { dispatchQueue } from '../../../core/names.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { accepted, DE, GB } from '../../support/placed.ts';
-import { World } from '../../support/world.ts';
+import { STAGE, World } from '../../support/world.ts';
 
 describe('withdrawing', () => {
   it('ends what was not placed, without sending anything', async () => {
@@ -55,5 +56,19 @@ describe('withdrawing', () => {
     }
     await world.pass(20 * 24 * 60, 24 * 60);
     expect(world.ledger.names()).toEqual([]);
+  });
+
+  it('asks nobody again to apply what is applied, however often it is repeated, and asks again until it is', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    const token = await world.withdrawStatement(name, hash);
+    const withdraw = () => withdrawReferral(world.relay(), world.hotline(GB), name, token);
+    const dispatched = () => world.queues.bodies(dispatchQueue(STAGE, 'routine')).length;
+    const first = await withdraw();
+    await withdraw();
+    expect(dispatched()).toBe(2);
+    await world.dispatch();
+    expect(await withdraw()).toEqual(first);
+    expect(dispatched()).toBe(0);
   });
 });

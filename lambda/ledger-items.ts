@@ -58,9 +58,12 @@ export function indexKey(row: LedgerRow): Pick<LedgerItem, 'pk' | 'sk' | 'lane' 
   return { pk, sk, ...(lane !== undefined && { lane }), ...(dueAt !== undefined && { dueAt }) };
 }
 
+/** Partition keys of buckets begin with it. */
+export const BUCKET = 'bucket#';
+
 /** The item that counts what a hotline does. It has a partition of its own: what it is written for is a flood. */
 export const bucketKey = (hotline: string, bucket: Bucket): { pk: string; sk: string } => ({
-  pk: `bucket#${hotline}#${bucket}`,
+  pk: `${BUCKET}${hotline}#${bucket}`,
   sk: 'bucket',
 });
 

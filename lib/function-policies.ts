@@ -11,6 +11,7 @@ import {
   outcomesQueue,
   pageTopic,
 } from '../core/names.ts';
+import { BUCKET, knownKey } from '../lambda/ledger-items.ts';
 import { keysArn, ledgerArn, logGroupArn, type Place, queueArn, topicArn } from './place.ts';
 import type { Statement } from './policy.ts';
 import { LOOK, RECEIVE } from './queue-policies.ts';
@@ -27,13 +28,13 @@ export function functionPolicy(place: Place, name: FunctionName): Statement[] {
 const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
   submit: (place) => [
     readLedger(place),
-    writeLedger(place, 'PutItem', 'UpdateItem'),
+    writeLedger(place, ['PutItem', 'UpdateItem'], BUCKETS),
     sendDispatch(place),
     readIntakeKeys(place),
   ],
   deliver: (place) => [
     readLedger(place),
-    writeLedger(place, 'PutItem', 'UpdateItem', 'DeleteItem'),
+    writeLedger(place, ['PutItem', 'UpdateItem', 'DeleteItem']),
     receiveFrom('Dispatch', dispatchQueues(place)),
     sendTo(
       'Agencies',
@@ -44,19 +45,19 @@ const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
   ],
   answer: (place) => [
     readLedger(place),
-    writeLedger(place, 'PutItem', 'UpdateItem'),
+    writeLedger(place, ['PutItem', 'UpdateItem']),
     sendTo('Hotlines', hotlineInboxes(place)),
   ],
   collect: (place) => [
     readLedger(place),
-    writeLedger(place, 'UpdateItem'),
+    writeLedger(place, ['UpdateItem'], BUCKETS),
     receiveFrom('Hotlines', hotlineInboxes(place)),
   ],
   query: (place) => [readLedger(place), readIntakeKeys(place)],
   sweep: (place) => [
     readLedger(place),
     readDue(place),
-    writeLedger(place, 'PutItem', 'UpdateItem', 'DeleteItem'),
+    writeLedger(place, ['PutItem', 'UpdateItem', 'DeleteItem'], KNOWN_PARTNERS),
     sendDispatch(place),
     countDispatched(place),
     sendTo('Hotlines', hotlineInboxes(place)),
@@ -85,11 +86,28 @@ const readDue = (place: Place): Statement => ({
   Resource: `${ledgerArn(place)}/index/${DUE_INDEX}`,
 });
 
-const writeLedger = (place: Place, ...actions: ('PutItem' | 'UpdateItem' | 'DeleteItem')[]): Statement => ({
+/** Partition keys of the ledger that are not of referrals. */
+const BUCKETS = [`${BUCKET}*`];
+const KNOWN_PARTNERS = [knownKey('agency').pk, knownKey('hotline').pk];
+
+/**
+ * The rows of referrals, and what else the function keeps under these partition keys. Never a suspension: that somebody is
+ * shut out is for the operator alone to say and to take back.
+ */
+const writeLedger = (
+  place: Place,
+  actions: ('PutItem' | 'UpdateItem' | 'DeleteItem')[],
+  others: string[] = [],
+): Statement => ({
   Sid: 'WriteLedger',
   Effect: 'Allow',
   Action: actions.map((action) => `dynamodb:${action}`),
   Resource: ledgerArn(place),
+  Condition: {
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...PARTNERS.map((hotline) => `${hotline}#*`), ...others] },
+    // "For all values" holds of none as well.
+    Null: { 'dynamodb:LeadingKeys': 'false' },
+  },
 });
 
 const sendTo = (whom: string, queues: string[]): Statement => ({

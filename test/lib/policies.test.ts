@@ -8,6 +8,7 @@ import {
   LANES,
   outcomesQueue,
 } from '../../core/names.ts';
+import { bucketKey, knownKey, partitionKey, suspensionKey } from '../../lambda/ledger-items.ts';
 import { generateRegistryFiles } from '../support/generated-registry.ts';
 import {
   type AttachedPolicy,
@@ -119,6 +120,33 @@ describe('the patterns of the roles', () => {
     expect([matchesPattern(to, intake), matchesPattern(to, agency)]).toEqual([false, true]);
     expect(matchesPattern(from, intakeAlias('pro', 'gb-lantern', 12))).toBe(false);
     expect(matchesPattern(to, agencyAlias('prod2', 'gb-nca', 12))).toBe(false);
+  });
+});
+
+describe('the rows that the roles may write', () => {
+  const referrals = ['gb-lantern', 'int-clearing', 'gb-lantern-north'].map((hotline) =>
+    partitionKey({ hotline, id: '0193a7c0-0000-7000-8000-000000000000' }),
+  );
+  const buckets = (['immediate', 'other', 'waiting'] as const).map((bucket) => bucketKey('gb-lantern', bucket).pk);
+  const known = (['agency', 'hotline'] as const).map((kind) => knownKey(kind).pk);
+  const suspensions = ['gb-lantern', 'int-clearing'].map((partner) => suspensionKey(partner).pk);
+
+  it.each([
+    ['submit', [...referrals, ...buckets]],
+    ['deliver', referrals],
+    ['answer', referrals],
+    ['collect', [...referrals, ...buckets]],
+    ['query', []],
+    ['sweep', [...referrals, ...known]],
+  ])('as %s are those that it keeps, and never a suspension', (name, kept) => {
+    const writes = relay
+      .filter(({ owner }) => owner === `referral-relay-prod-${name}`)
+      .flatMap(({ statements }) => statements.filter((statement) => allows(statement, 'dynamodb:UpdateItem')));
+    const patterns = writes.flatMap(
+      ({ Condition }) => Condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ?? ['*'],
+    );
+    const all = [...referrals, ...buckets, ...known, ...suspensions];
+    expect(all.filter((key) => patterns.some((pattern) => matchesPattern(pattern, key)))).toEqual(kept);
   });
 });
 

@@ -3,11 +3,16 @@
  * cursor, rewrite what was printed or turn the direction of text; here they become visible and harmless.
  */
 
-/** Controls (C0, DEL, C1), line and paragraph separators, and what changes the direction of text or cannot be seen. */
-const HOSTILE = /[\p{Cc}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
-const HOSTILE_IN_JSON = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+/**
+ * Controls (C0, DEL, C1), line and paragraph separators, and what Unicode says cannot be seen, which includes what changes
+ * the direction of text. Not the two that choose how an emoji is drawn.
+ */
+const HOSTILE = /[[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029]--[\ufe0e\ufe0f]]/gv;
+const HOSTILE_IN_JSON = /[[\u007f-\u009f\p{Default_Ignorable_Code_Point}\u2028\u2029]--[\ufe0e\ufe0f]]/gv;
 
-const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+/** Each of its UTF-16 code units, as JSON escapes them. */
+const escaped = (character: string): string =>
+  character.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** One line: every run of white space is one space. */
 export const safeLine = (text: string): string => text.replace(/\s+/gu, ' ').replace(HOSTILE, escaped).trim();

@@ -77,11 +77,14 @@ export const Agency = z
     kind: z.literal('agency'),
     ...partner,
     contact: z.extend(Contact, {
-      /** Told, without any content, that an `immediate` referral waits unopened: an e-mail address or an https URL. */
+      /**
+       * Told, without any content, that an `immediate` referral waits unopened: an e-mail address or an https URL. It goes
+       * into a template, where CDK would take what stands in braces for something of its own.
+       */
       page: z.optional(
         z.string().check(
-          z.regex(/^(?:https:\/\/[^\s/?#@]+(?:[/?#]\S*)?|[^\s@/]+@[^\s@/]+\.[^\s@/]+)$/, {
-            error: 'must be an e-mail address or an https URL',
+          z.regex(/^(?=[!-z|~]+$)(?:https:\/\/[^/?#@]+(?:[/?#].*)?|[^@/]+@[^@/]+\.[^@/]+)$/, {
+            error: 'must be an e-mail address or an https URL in printable ASCII without braces',
           }),
         ),
       ),

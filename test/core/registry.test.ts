@@ -216,6 +216,13 @@ describe('what is wrong within a file is refused, with file and field', () => {
     ['a page that is a telephone', agency({ contact: page('tel:+49301') }), '/contact/page', /https URL/],
     ['a page over plain http', agency({ contact: page('http://x.example/p') }), '/contact/page', /https URL/],
     ['a page with a password', agency({ contact: page('https://u:p@x.example/') }), '/contact/page', /https URL/],
+    [
+      'a page with a token of CDK',
+      agency({ contact: page('https://x.example/${Token[TOKEN.1]}') }),
+      '/contact/page',
+      /braces/,
+    ],
+    ['a page that steers a terminal', agency({ contact: page('a\u009b2J@x.example') }), '/contact/page', /ASCII/],
     ['a page for a hotline', hotline({ contact: page('on@call.example') }), '/contact/page', /not a member/],
     ['no certificate', anywhere({ certificateAuthority: 'none' }), `${ANYWHERE}/certificateAuthority`, /in PEM/],
     [

@@ -109,8 +109,9 @@ async function tell(session: Session, failure: Failure, error: unknown): Promise
 export function traceOf(error: unknown): string {
   const lines: string[] = [];
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-    lines.push(`${safeLine(cause.name)}:`, ...frames);
+    const stack = (cause.stack ?? '').replace(cause.message, '');
+    const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+    lines.push(`${safeLine(cause.name)}:`, ...frames.map((frame) => `    ${safeLine(frame)}`));
   }
   return lines.join('\n');
 }

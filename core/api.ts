@@ -133,6 +133,9 @@ function toResponse({ status, body, headers = {} }: Reply): HttpResponse {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
+/** So many faults are named: an answer must not be many times as long as what it answers. */
+const NAMED_FAULTS = 100;
+
 /** RFC 9457. */
 function toProblem({ code, message, faults, members, retryAfter }: RelayError): HttpResponse {
   const { status, title } = ERRORS[code];
@@ -142,7 +145,7 @@ function toProblem({ code, message, faults, members, retryAfter }: RelayError): 
     status,
     code,
     detail: message,
-    ...(faults.length > 0 && { errors: faults }),
+    ...(faults.length > 0 && { errors: faults.slice(0, NAMED_FAULTS) }),
     ...members,
   };
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };

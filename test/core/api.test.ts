@@ -49,6 +49,15 @@ const problem = async (response: Promise<HttpResponse>): Promise<{ code: string 
 };
 
 describe('answerRequest', () => {
+  it('names so many faults and no more, however many a body has', async () => {
+    const world = new World();
+    const strange = Array.from({ length: 20_000 }, (_, number) => [`member${number}`, 0] as const);
+    const body = { max: 1, wait: 0, ...Object.fromEntries(strange) };
+    const response = await ask(world, signed(world, { path: '/v1/outcomes/receive', body }));
+    expect(response.status).toBe(400);
+    expect((JSON.parse(response.body) as { errors: unknown[] }).errors).toHaveLength(100);
+  });
+
   it('answers a signed call', async () => {
     const world = new World();
     const response = await ask(world, signed(world, {}));

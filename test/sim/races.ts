@@ -271,7 +271,7 @@ const expiring = (world: World): (Subject & { at: number })[] =>
 /** Every agency that has just been sent something fails at the same point of its work. */
 const cutShort = action({
   name: 'agencies are cut short',
-  weight: 3,
+  weight: 5,
   parameters: fc.record({
     at: fc.constantFrom(...AGENCY_POINTS),
     what: fc.constantFrom('crash-before' as const, 'crash-after' as const, 'lose-request' as const),

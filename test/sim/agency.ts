@@ -179,23 +179,25 @@ export class SimulatedAgency {
   /** A database that all machines share: what is written is added to what is there. */
   #connectSeen(invocation: Invocation, poll: Poll): SeenStore {
     const { witness } = this.#world;
+    const call = async <T>(point: string, name: ReferralName, act: () => T): Promise<T> => {
+      try {
+        return await invocation.call(point, act);
+      } catch (error) {
+        this.#handOvers.forget(name, poll);
+        throw error;
+      }
+    };
     return {
       read: (name) =>
-        invocation.call('seen.read', () => {
+        call('seen.read', name, () => {
           this.#handOvers.look(name, poll, witness.open(name).told.has(this.id));
           return structuredClone(this.#seen.get(caseKey(name)));
         }),
-      write: async (seen) => {
-        try {
-          await invocation.call('seen.write', () => {
-            this.#seen.set(caseKey(seen), structuredClone(mergeSeen(this.#seen.get(caseKey(seen)), seen)));
-            this.#handOvers.remember(seen);
-          });
-        } catch (error) {
-          this.#handOvers.forget(seen, poll);
-          throw error;
-        }
-      },
+      write: (seen) =>
+        call('seen.write', seen, () => {
+          this.#seen.set(caseKey(seen), structuredClone(mergeSeen(this.#seen.get(caseKey(seen)), seen)));
+          this.#handOvers.remember(seen);
+        }),
     };
   }
 

@@ -21,7 +21,7 @@ export interface Glance {
 
 interface HandOver {
   poll: Poll;
-  /** `failed`: the handler did, or the memory could not be written. */
+  /** `failed`: the handler did, or the memory after it. */
   state: 'begun' | 'returned' | 'failed';
   isRemembered: boolean;
 }
@@ -65,11 +65,10 @@ export class HandOvers {
     }
   }
 
-  /** It could not be written, as far as the client knows. */
-  forget({ handled, ...name }: SeenReferral, poll: Poll): void {
-    for (const { version } of handled) {
-      const handOver = this.#versions(name).get(version);
-      if (handOver?.poll === poll && handOver.state === 'returned') handOver.state = 'failed';
+  /** The memory failed: as far as the client knows, it could not be written what this poll has handed over. */
+  forget(name: ReferralName, poll: Poll): void {
+    for (const handOver of this.#versions(name).values()) {
+      if (handOver.poll === poll && handOver.state === 'returned') handOver.state = 'failed';
     }
   }
 

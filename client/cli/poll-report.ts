@@ -55,7 +55,9 @@ export function createPollReport(session: Session, write: (act: () => Promise<vo
         }
         case 'unreadable': {
           tally.left += 1;
-          const what = 'its hotline is told, and the message goes to the dead letters';
+          const what = told.answered
+            ? 'its hotline is told, and the message goes to the dead letters'
+            : 'no hotline can be told: ask the operator, for it lies in the dead letters soon';
           say(told, `${style.bad('unreadable')}  ${nameOf(told)} cannot be opened (${told.reason}): ${what}`);
           return 'fine';
         }

@@ -235,6 +235,23 @@ describe('poll', () => {
     expect(left()).toHaveLength(1);
   });
 
+  it('does not say that a hotline knows of what the relay never sent here, or of what is no message', async () => {
+    const id = await submit();
+    await agency(['poll']);
+    const queue = agencyQueue(STAGE, POLICE, 'urgent');
+    const withdrawn = { v: 1, kind: 'withdrawn', hotline: HOTLINE, id, statement: 'a.b.c', acceptedAt: world.at() };
+    for (const body of ['{}', JSON.stringify(withdrawn)]) world.queues.send(queue, body);
+    const { exit, err } = await agency(['poll']);
+    expect(exit).toBe(3);
+    const why = 'no hotline can be told: ask the operator, for it lies in the dead letters soon';
+    expect(err.split('\n').sort()).toEqual([
+      '',
+      `unreadable  a message cannot be opened (envelope): ${why}`,
+      `unreadable  gb-hotline/${id} cannot be opened (signature): ${why}`,
+    ]);
+    expect(stated(id)).toEqual(['de-police opened']);
+  });
+
   it('tells what cannot be opened, and that its hotline knows', async () => {
     const id = await submit();
     const queue = agencyQueue(STAGE, POLICE, 'urgent');

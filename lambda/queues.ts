@@ -30,6 +30,12 @@ const UNKNOWN_RECEIPT: ReadonlySet<string> = new Set(['ReceiptHandleIsInvalid', 
 /** How much longer than its wait a long poll may take, in milliseconds; with the longest wait, less than the API's 30 s. */
 const POLL_MARGIN = 6000;
 
+/**
+ * Messages with referrals sent at the same time. Each, of some 380 KB, is held several times over while it is sent: those of
+ * ten referrals which all of a hundred agencies are to get would together take more memory than `deliver` has.
+ */
+const REFERRALS_AT_ONCE = 25;
+
 export function createQueues({ client, stage, urlBase, telemetry }: QueueOptions): Queues {
   const send = async (queue: string, message: unknown, group?: string): Promise<void> => {
     await client.send(
@@ -40,6 +46,8 @@ export function createQueues({ client, stage, urlBase, telemetry }: QueueOptions
       }),
     );
   };
+
+  const enter = createGate(REFERRALS_AT_ONCE);
 
   const remove: Queues['remove'] = async (hotline, handles) => {
     const known = [...new Set(handles)].filter((handle) => handle !== '');
@@ -73,7 +81,7 @@ export function createQueues({ client, stage, urlBase, telemetry }: QueueOptions
       return Number(waiting) + Number(inFlight);
     },
 
-    sendToAgency: (agency, lane, message) => send(agencyQueue(stage, agency, lane), message),
+    sendToAgency: (agency, lane, message) => enter(() => send(agencyQueue(stage, agency, lane), message)),
 
     sendToHotline: (hotline, message) => send(outcomesQueue(stage, hotline), message),
 
@@ -109,5 +117,22 @@ export function createQueues({ client, stage, urlBase, telemetry }: QueueOptions
     },
 
     remove,
+  };
+}
+
+/** Lets so many act at the same time; the others wait for their turn. */
+function createGate(places: number): (act: () => Promise<void>) => Promise<void> {
+  const waiting: (() => void)[] = [];
+  let free = places;
+  return async (act) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      await act();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
   };
 }

@@ -12,7 +12,7 @@ interface Sent {
 }
 
 /** Queues over a client whose requests are noted and answered by `answer` instead of being sent. */
-function open(answer: (sent: Sent) => object = () => ({})) {
+function open(answer: (sent: Sent) => object | Promise<object> = () => ({})) {
   const sent: Sent[] = [];
   const events: string[] = [];
   const client = new SQSClient({ region: 'eu-west-2' });
@@ -20,7 +20,7 @@ function open(answer: (sent: Sent) => object = () => ({})) {
     (_next, context) => async (args) => {
       const request = { command: String(context['commandName']), input: { ...args.input } };
       sent.push(request);
-      return { output: { $metadata: {}, ...answer(request) }, response: {} };
+      return { output: { $metadata: {}, ...(await answer(request)) }, response: {} };
     },
     { step: 'initialize', priority: 'high' },
   );
@@ -50,6 +50,27 @@ describe('the queues over SQS', () => {
         },
       },
     ]);
+  });
+
+  it('sends a few referrals at a time, however many there are: each is as large as a message can be', async () => {
+    let atOnce = 0;
+    let most = 0;
+    const { queues, sent } = open(async () => {
+      const number = sent.length;
+      most = Math.max(most, ++atOnce);
+      await Promise.resolve();
+      atOnce -= 1;
+      if (number % 10 === 0) throw new Error('no answer');
+      return {};
+    });
+    const news = { v: 1, kind: 'withdrawn', hotline: 'gb-hotline', statement: 'x', acceptedAt: NOW } as const;
+    const sends = Array.from({ length: 120 }, () =>
+      queues.sendToAgency('de-police', 'routine', { ...news, id: makeReferralId() }),
+    );
+    const results = await Promise.allSettled(sends);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(108);
+    expect(sent).toHaveLength(120);
+    expect(most).toBe(25);
   });
 
   it('removes ten a request, each receipt once', async () => {

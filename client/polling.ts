@@ -1,3 +1,4 @@
+import { createGate } from '../core/gate.ts';
 import { LIMITS } from '../core/limits.ts';
 import { type Lane, LANES } from '../core/names.ts';
 import { MINUTE, SECOND } from '../core/time.ts';
@@ -135,23 +136,6 @@ export async function runAgency(parts: Parts, handlers: Handlers, options: RunOp
   }
   await Promise.all([...looks.values(), ...active]);
   if (failure) throw failure.error;
-}
-
-/** Lets so many in at the same time; of those who wait, the urgent ones first. */
-function createGate(places: number): <T>(lane: Lane, act: () => Promise<T>) => Promise<T> {
-  const waiting: Record<Lane, (() => void)[]> = { urgent: [], routine: [] };
-  let free = places;
-  return async (lane, act) => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting[lane].push(resolve));
-    try {
-      return await act();
-    } finally {
-      const next = waiting.urgent.shift() ?? waiting.routine.shift();
-      if (next) next();
-      else free += 1;
-    }
-  };
 }
 
 const isFatal = (error: unknown): boolean => error instanceof ClientError && FATAL.has(error.code);

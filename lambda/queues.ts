@@ -5,6 +5,7 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import { createGate } from '../core/gate.ts';
 import { RECEIPT_SECONDS } from '../core/limits.ts';
 import { agencyQueue, dispatchQueue, outcomesQueue } from '../core/names.ts';
 import type { InboxMessage, Queues, Telemetry } from '../core/ports.ts';
@@ -81,7 +82,7 @@ export function createQueues({ client, stage, urlBase, telemetry }: QueueOptions
       return Number(waiting) + Number(inFlight);
     },
 
-    sendToAgency: (agency, lane, message) => enter(() => send(agencyQueue(stage, agency, lane), message)),
+    sendToAgency: (agency, lane, message) => enter(lane, () => send(agencyQueue(stage, agency, lane), message)),
 
     sendToHotline: (hotline, message) => send(outcomesQueue(stage, hotline), message),
 
@@ -117,22 +118,5 @@ export function createQueues({ client, stage, urlBase, telemetry }: QueueOptions
     },
 
     remove,
-  };
-}
-
-/** Lets so many act at the same time; the others wait for their turn. */
-function createGate(places: number): (act: () => Promise<void>) => Promise<void> {
-  const waiting: (() => void)[] = [];
-  let free = places;
-  return async (act) => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      await act();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else free += 1;
-    }
   };
 }

@@ -112,9 +112,14 @@ export const reminded = (row: RouteRow, now: number): RouteRow => ({
   due: owed(row, now, waitDelivered(row, row.repeats + 1)),
 });
 
-/** Since when an `immediate` referral waits to be opened, wherever it is held up; `undefined` if it does not. */
+/**
+ * Since when an `immediate` referral waits to be opened, wherever it is held up; `undefined` if it does not. One that its
+ * agency could not read, and still not when it was sent again after an hour and a day, waits for its hotline, which knows:
+ * it would keep the alarm raised for ever, and nobody would hear of the next one.
+ */
 export function unopenedSince(row: RouteRow): Timestamp | undefined {
-  const isUnopened = row.status === 'pending' || row.status === 'delivered' || row.status === 'unreadable';
+  const mayBeRead = row.status === 'unreadable' && row.repeats < SCHEDULE.unreadable.length;
+  const isUnopened = row.status === 'pending' || row.status === 'delivered' || mayBeRead;
   if (row.urgency !== 'immediate' || !isUnopened) return undefined;
   return row.owedSince ?? row.deliveredAt ?? undefined;
 }

@@ -50,6 +50,25 @@ describe('immediate referrals that nobody opens', () => {
     expect(new Set(alarms(world).map(({ fields }) => fields['agency']))).toEqual(new Set(['ca-police', 'de-police']));
   });
 
+  it('are counted no more where an agency could not read them after an hour and a day, so that the next one is heard', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world, DE, IMMEDIATE);
+    const token = await world.outcome('de-police', name, hash, { status: 'unreadable', reason: 'signature' });
+    await answerReferral(world.relay(), world.agency('de-police'), name, token);
+    await world.pass(25 * 60);
+    expect(alarms(world).at(-1)?.fields).toMatchObject({ count: 1, minutes: 25 * 60 });
+    await world.pass(20);
+    const count = alarms(world).length;
+    await world.pass(14 * 24 * 60, 24 * 60);
+    expect(alarms(world)).toHaveLength(count);
+    expect(world.ledger.record(name).routes).toMatchObject([
+      { status: 'unreadable', due: { lane: 'de-police#immediate' } },
+    ]);
+    await accepted(world, DE, IMMEDIATE);
+    await world.pass(16);
+    expect(alarms(world)[count]?.fields).toEqual({ agency: 'de-police', count: 1, minutes: 15 });
+  });
+
   it('are neither delayed nor left uncounted by a backlog of others', async () => {
     const world = new World();
     for (let count = 0; count < 110; count++) await accepted(world, DE, { urgency: 'high' });

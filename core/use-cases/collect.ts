@@ -42,9 +42,8 @@ export async function receiveOutcomes(
 async function keepPlaces({ ledger, clock }: Parts, hotline: Hotline, wait: number): Promise<void> {
   const perMinute = (LIMITS.waitingReceives * MINUTE) / (wait * SECOND);
   if (await ledger.take(hotline.id, 'waiting', perMinute, clock.now())) return;
-  throw new RelayError('slow-down', `Wait with at most ${LIMITS.waitingReceives} calls at the same time.`, {
-    retryAfter: Math.ceil(wait / LIMITS.waitingReceives),
-  });
+  const detail = `Call again in a moment: of one hotline, ${LIMITS.waitingReceives} calls may wait at the same time, and each counts with the wait that it asks for; one with a wait of 0 is not counted.`;
+  throw new RelayError('slow-down', detail, { retryAfter: Math.ceil(wait / LIMITS.waitingReceives) });
 }
 
 /**

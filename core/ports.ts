@@ -64,6 +64,9 @@ export interface Ledger {
    * it is empty at `now` (milliseconds since 1970). Each hotline has a bucket for each class.
    */
   take(hotline: string, bucket: Bucket, perMinute: number, now: number): Promise<boolean>;
+
+  /** Gives back what was taken and not used: the bucket is full that many milliseconds earlier. */
+  giveBack(hotline: string, bucket: Bucket, milliseconds: number): Promise<void>;
 }
 
 /** What is counted together: submissions, by urgency, or the time for which calls wait for items. */

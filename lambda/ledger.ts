@@ -210,6 +210,20 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
         (await move('fullAt', 'fullAt BETWEEN :now AND :last', { ':last': now + MINUTE - step / 2 }))
       );
     },
+
+    async giveBack(hotline, bucket, milliseconds) {
+      await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: bucketKey(hotline, bucket),
+            UpdateExpression: 'SET fullAt = fullAt - :unused',
+            ConditionExpression: 'attribute_exists(fullAt)',
+            ExpressionAttributeValues: { ':unused': milliseconds },
+          }),
+        ),
+      );
+    },
   };
 }
 

@@ -24,9 +24,8 @@ export async function receiveOutcomes(
   hotline: Hotline,
   { max, wait }: { max: number; wait: number },
 ): Promise<{ items: (InboxItem & { receipt: string })[] }> {
-  const { queues } = relay;
-  if (wait > 0) await keepPlaces(relay, hotline, wait);
-  const received = await queues.receive(hotline.id, max, wait);
+  const receive = () => relay.queues.receive(hotline.id, max, wait);
+  const received = await (wait > 0 ? inPlace(relay, hotline, wait, receive) : receive());
   return {
     items: received.map(({ handle, message: { key, item } }) => ({
       receipt: writeReceipt([handle, item.referral, key]),
@@ -37,13 +36,26 @@ export async function receiveOutcomes(
 
 /**
  * A call that waits holds a place which other hotlines need. Nobody knows how many do so now; but the time that they may
- * wait can be counted as it is asked for, and so their number is bounded.
+ * wait is counted as it is asked for, and given back where it was not needed, and so their number is bounded. What could not
+ * be given back comes back with time.
  */
-async function keepPlaces({ ledger, clock }: Parts, hotline: Hotline, wait: number): Promise<void> {
-  const perMinute = (LIMITS.waitingReceives * MINUTE) / (wait * SECOND);
-  if (await ledger.take(hotline.id, 'waiting', perMinute, clock.now())) return;
-  const detail = `Call again in a moment: of one hotline, ${LIMITS.waitingReceives} calls may wait at the same time, and each counts with the wait that it asks for; one with a wait of 0 is not counted.`;
-  throw new RelayError('slow-down', detail, { retryAfter: Math.ceil(wait / LIMITS.waitingReceives) });
+async function inPlace<T>(
+  { ledger, clock }: Parts,
+  { id }: Hotline,
+  wait: number,
+  receive: () => Promise<T>,
+): Promise<T> {
+  const begun = clock.now();
+  if (!(await ledger.take(id, 'waiting', (LIMITS.waitingReceives * MINUTE) / (wait * SECOND), begun))) {
+    const detail = `Call again in a moment: of one hotline, ${LIMITS.waitingReceives} calls may wait at the same time; one with a wait of 0 is not counted.`;
+    throw new RelayError('slow-down', detail, { retryAfter: Math.ceil(wait / LIMITS.waitingReceives) });
+  }
+  try {
+    return await receive();
+  } finally {
+    const unused = begun + wait * SECOND - clock.now();
+    if (unused > 0) await ledger.giveBack(id, 'waiting', unused / LIMITS.waitingReceives).catch(() => undefined);
+  }
 }
 
 /**

@@ -56,6 +56,15 @@ const cases: Cases<Ledger> = {
     expect(await take(ledger, `${hotline}-scotland`, 1)).toBe(true);
     expect(await take(ledger, hotline, 1, NOW, 'immediate')).toBe(false);
   },
+
+  'what is given back can be taken again, and no more than that': async (ledger) => {
+    const hotline = makePartnerId('gb');
+    await ledger.giveBack(hotline, 'other', 20_000);
+    expect(await takeSome(ledger, hotline, 3, 5)).toBe(3);
+    await ledger.giveBack(hotline, 'other', 40_000);
+    await ledger.giveBack(hotline, 'immediate', 20_000);
+    expect(await takeSome(ledger, hotline, 3, 5)).toBe(2);
+  },
 };
 
 /** Holds the limits to `core/ports.ts`. The ledger may be shared: each case makes partners of its own. */

@@ -97,6 +97,12 @@ export class MemoryLedger {
           this.#buckets.set(key, fullAt + step);
           return true;
         }),
+      giveBack: (hotline, bucket, milliseconds) =>
+        invocation.call('ledger.giveBack', () => {
+          const key = `${hotline} ${bucket}`;
+          const fullAt = this.#buckets.get(key);
+          if (fullAt !== undefined) this.#buckets.set(key, fullAt - milliseconds);
+        }),
       isSuspended: (partner) => invocation.call('ledger.isSuspended', () => this.suspended.has(partner)),
     };
   }

@@ -103,37 +103,83 @@ describe('a hotline without a limit', () => {
   });
 });
 
+const WAIT = 20;
+
 const receive = (world: World, id: HotlineId, wait: number): Promise<string> =>
   outcome(receiveOutcomes(world.relay(), world.hotline(id), { max: 10, wait }));
 
-/** How many calls of this hotline wait at most, if machines without number ask whenever they may. */
-async function most(world: World, wait: number, seconds: number): Promise<number> {
-  const begun: number[] = [];
-  let waiting = 0;
-  for (let second = 0; second < seconds; second++) {
-    while (begun.length < 10_000 && (await receive(world, GB, wait)) === 'accepted') begun.push(second);
-    waiting = begun.filter((since) => since > second - wait).length;
-    world.clock.advance(SECOND);
+/** Machines without number that ask whenever they may, of a hotline to which nothing comes. */
+class Impatient {
+  readonly #world: World;
+  #waiting: { until: number; end: () => void; call: Promise<string> }[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
   }
-  return waiting;
+
+  /**
+   * Asks until it is refused, for so many seconds.
+   * @returns how many calls wait in the last of them
+   */
+  async ask(wait: number, seconds: number): Promise<number> {
+    const { clock } = this.#world;
+    let waiting = 0;
+    for (let second = 0; second < seconds; second++) {
+      while (await this.#call(wait));
+      waiting = this.#waiting.length;
+      clock.advance(SECOND);
+      const over = this.#waiting.filter(({ until }) => until <= clock.now());
+      this.#waiting = this.#waiting.filter(({ until }) => until > clock.now());
+      for (const { end } of over) end();
+      await Promise.all(over.map(({ call }) => call));
+    }
+    return waiting;
+  }
+
+  /** @returns whether it waits now, and was not refused */
+  async #call(wait: number): Promise<boolean> {
+    const begun = Promise.withResolvers<'begun'>();
+    const { promise, resolve } = Promise.withResolvers<[]>();
+    const relay = this.#world.relay();
+    const receiveLater = () => {
+      begun.resolve('begun');
+      return promise;
+    };
+    const queues = { ...relay.queues, receive: receiveLater };
+    const call = outcome(receiveOutcomes({ ...relay, queues }, this.#world.hotline(GB), { max: 10, wait }));
+    if ((await Promise.race([begun.promise, call])) !== 'begun') return false;
+    this.#waiting.push({ until: this.#world.clock.now() + wait * SECOND, end: () => resolve([]), call });
+    return true;
+  }
 }
 
 describe('calls that wait for items', () => {
   it.each([20, 7, 1])('of %i seconds are so many of one hotline, and no more', async (wait) => {
-    expect(await most(new World(), wait, 180)).toBe(LIMITS.waitingReceives);
+    expect(await new Impatient(new World()).ask(wait, 180)).toBe(LIMITS.waitingReceives);
   });
 
   it('are refused beyond that, with when to come back, and cost no other hotline its places', async () => {
     const world = new World();
-    await most(world, 20, 1);
-    expect(await receive(world, GB, 20)).toBe('accepted');
-    expect(await receive(world, GB, 20)).toBe('slow-down after 1 s');
-    expect(await receive(world, 'us-hotline', 20)).toBe('accepted');
+    await new Impatient(world).ask(WAIT, 1);
+    const still = await Promise.all([receive(world, GB, WAIT), receive(world, GB, WAIT)]);
+    expect(still.toSorted()).toEqual(['accepted', 'slow-down after 1 s']);
+    expect(await receive(world, 'us-hotline', WAIT)).toBe('accepted');
   });
 
   it('do not keep it from what is there: what does not wait is not counted', async () => {
     const world = new World();
-    await most(world, 20, 1);
+    await new Impatient(world).ask(WAIT, 1);
     for (let count = 0; count < 100; count++) expect(await receive(world, GB, 0)).toBe('accepted');
+  });
+
+  it('count with the time that they did wait: one machine is never refused, however fast answers come', async () => {
+    const world = new World();
+    for (let count = 0; count < 1000; count++) expect(await receive(world, GB, WAIT)).toBe('accepted');
+  });
+
+  it('that cannot give back what they did not need bring what there is all the same', async () => {
+    const world = new World();
+    const relay = world.relay(new Invocation((point) => (point === 'ledger.giveBack' ? 'throttle' : 'none')));
+    expect(await receiveOutcomes(relay, world.hotline(GB), { max: 10, wait: WAIT })).toEqual({ items: [] });
   });
 });

@@ -1,83 +1,26 @@
-import { beforeEach, describe, expect, it } from 'vitest';
-import { type Agency, type AgencyOptions, createAgency } from '../../client/agency.ts';
-import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/delivery.ts';
+import { describe, expect, it } from 'vitest';
+import { type AgencyOptions, createAgency } from '../../client/agency.ts';
 import { ClientError } from '../../client/errors.ts';
-import { createHotline, type Hotline } from '../../client/hotline.ts';
 import type { Runtime } from '../../client/runtime.ts';
 import { createTrustMemory } from '../../client/trust.ts';
 import { hashText } from '../../core/base64url.ts';
 import type { ReferralMessage } from '../../core/contracts.ts';
 import { agencyQueue, type Lane } from '../../core/names.ts';
-import type { ReferralDraft } from '../../core/referral.ts';
 import { DAY, MINUTE } from '../../core/time.ts';
-import { agencyOptions, type Exchange, hotlineOptions, inboxOf } from '../support/partners.ts';
+import { inboxOf } from '../support/partners.ts';
 import { flipBit } from '../support/envelope.ts';
-import { sampleDraft } from '../support/referrals.ts';
-import { type AgencyId, signerOf, STAGE, World } from '../support/world.ts';
+import { agencyAtWork, HOTLINE, POLICE } from '../support/agency-at-work.ts';
+import { signerOf, STAGE } from '../support/world.ts';
 
 /* Of an agency: messages that are not handed over, and withdrawals. The rest is in `agency.test.ts`. */
 
-const HOTLINE = 'gb-hotline';
-const POLICE = 'de-police';
-const immediate = sampleDraft('immediate');
-
-let world: World;
-let log: Exchange[];
-let hotline: Hotline;
-let options: AgencyOptions;
-let agency: Agency;
-let received: AgencyReferral[];
-beforeEach(() => {
-  world = new World();
-  log = [];
-  hotline = createHotline(hotlineOptions(world, HOTLINE));
-  options = agencyOptions(world, POLICE, log);
-  agency = createAgency(options);
-  received = [];
-});
-
-const take: Handlers = { referral: (referral) => void received.push(referral) };
-
-async function submit(draft: ReferralDraft = immediate): Promise<string> {
-  const { id } = await hotline.submit(draft);
-  await world.dispatch();
-  return id;
-}
-
-/** What is left in the queues of an agency, hidden or not. */
-const left = (lane: Lane | 'dead' = 'urgent', of: AgencyId = POLICE) =>
-  world.queues.bodies(agencyQueue(STAGE, of, lane));
-
-/** Statements about a referral, as the ledger has them. */
-const stated = (id: string) =>
-  world.ledger
-    .record({ hotline: HOTLINE, id })
-    .statements.flatMap(({ content }) =>
-      content.type === 'outcome' ? [[content.agency, content.status, content.reason ?? content.version]] : [],
-    );
-
-/** A way to the relay on which no statement gets through. */
-const unanswered: Runtime['fetch'] = (url, init) => {
-  const { fetch = globalThis.fetch } = options.runtime ?? {};
-  return url.endsWith('/outcomes') ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init);
-};
-
-/** Handles what there is, once. */
-async function handleAll(with_: Handlers = take, from: Agency = agency): Promise<DeliveryReport[]> {
-  const reports = [];
-  for (;;) {
-    const deliveries = await from.poll({ wait: 0 });
-    if (deliveries.length === 0) return reports;
-    for (const delivery of deliveries) reports.push(await from.handle(delivery, with_));
-  }
-}
-
+const { the, take, submit, left, stated, unanswered, handleAll } = agencyAtWork();
 /** Puts a message into the queue with some members changed, as a faulty or hostile relay might. */
 function tamper(lane: Lane, change: (message: ReferralMessage) => object): void {
   const queue = agencyQueue(STAGE, POLICE, lane);
-  for (const { body, handle } of world.queues.receive(queue, 10)) {
-    world.queues.remove(queue, handle);
-    world.queues.send(queue, JSON.stringify(change(JSON.parse(body) as ReferralMessage)));
+  for (const { body, handle } of the.world.queues.receive(queue, 10)) {
+    the.world.queues.remove(queue, handle);
+    the.world.queues.send(queue, JSON.stringify(change(JSON.parse(body) as ReferralMessage)));
   }
 }
 
@@ -102,7 +45,7 @@ describe('a message that cannot be opened', () => {
       const id = await submit();
       tamper('urgent', change);
       expect(await handleAll()).toMatchObject([{ result: 'unreadable', reason, answered }]);
-      expect([received, left().length]).toEqual([[], 1]);
+      expect([the.received, left().length]).toEqual([[], 1]);
       expect(stated(id)).toEqual(answered ? [[POLICE, 'unreadable', reason]] : []);
     },
   );
@@ -113,10 +56,10 @@ describe('a message that cannot be opened', () => {
     const fetch: Runtime['fetch'] = async (url, init) =>
       url.endsWith('/outcomes')
         ? Response.json({ message: 'Not Found' }, { status })
-        : (options.runtime?.fetch ?? globalThis.fetch)(url, init);
-    const cut = createAgency({ ...options, runtime: { ...options.runtime, fetch } });
+        : (the.options.runtime?.fetch ?? globalThis.fetch)(url, init);
+    const cut = createAgency({ ...the.options, runtime: { ...the.options.runtime, fetch } });
     expect(await handleAll(take, cut)).toMatchObject([{ result: 'left', error: { code: 'relay-unreachable' } }]);
-    world.clock.advance(MINUTE);
+    the.world.clock.advance(MINUTE);
     expect(await handleAll()).toMatchObject([{ result: 'unreadable', answered: true }]);
     expect(stated(id)).toEqual([[POLICE, 'unreadable', 'envelope']]);
   });
@@ -126,19 +69,19 @@ describe('a message that cannot be opened', () => {
     tamper('urgent', (message) => ({ ...message, urgency: 'high' }));
     for (let receipt = 0; receipt < 11; receipt += 1) {
       await handleAll();
-      world.clock.advance(DAY / 4);
+      the.world.clock.advance(DAY / 4);
     }
     expect([left().length, left('dead').length]).toEqual([0, 1]);
   });
 
   it('says nothing to anybody if it does not tell what it is about', async () => {
     for (const body of ['{', '[]', '{"v":1}', '{"v":1,"v":1}', JSON.stringify({ v: 1, kind: 'notice' })]) {
-      world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
+      the.world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
     }
     const reports = await handleAll();
     expect(reports).toHaveLength(5);
     for (const report of reports) expect(report).toMatchObject({ result: 'unreadable', answered: false });
-    expect([log, left().length]).toEqual([[], 5]);
+    expect([the.log, left().length]).toEqual([[], 5]);
   });
 });
 
@@ -158,35 +101,35 @@ describe('where there is no verdict', () => {
     ],
     [
       'KMS refuses access',
-      () => ({ aws: { inbox: inboxOf(world, POLICE), contentKeys: { unwrap: () => Promise.reject(denied) } } }),
+      () => ({ aws: { inbox: inboxOf(the.world, POLICE), contentKeys: { unwrap: () => Promise.reject(denied) } } }),
       { code: 'aws-access-denied' },
     ],
     [
       'the directory cannot be reached',
       () => ({
         patience: 1,
-        runtime: { ...options.runtime, fetch: () => Promise.reject(new TypeError('fetch failed')) },
+        runtime: { ...the.options.runtime, fetch: () => Promise.reject(new TypeError('fetch failed')) },
       }),
       { code: 'relay-unreachable' },
     ],
   ])('nothing is answered, and the message comes back: %s', async (_, changes, error) => {
     const id = await submit();
-    expect(await handleAll(take, createAgency({ ...options, ...changes() }))).toMatchObject([
+    expect(await handleAll(take, createAgency({ ...the.options, ...changes() }))).toMatchObject([
       { result: 'left', error },
     ]);
-    expect([received, stated(id), left().length]).toEqual([[], [], 1]);
-    world.clock.advance(MINUTE);
+    expect([the.received, stated(id), left().length]).toEqual([[], [], 1]);
+    the.world.clock.advance(MINUTE);
     expect(await handleAll()).toMatchObject([{ result: 'handled' }]);
   });
 
   it('confirming the keys lets it through', async () => {
     await submit();
-    const careful = createAgency({ ...options, trust: createTrustMemory() });
+    const careful = createAgency({ ...the.options, trust: createTrustMemory() });
     await handleAll(take, careful);
     const entries = await careful.reviewKeys();
     expect(entries.map(({ partner }) => partner)).toEqual([HOTLINE, 'int-clearing', 'us-hotline']);
     await careful.trustKeys(entries);
-    world.clock.advance(MINUTE);
+    the.world.clock.advance(MINUTE);
     expect(await handleAll(take, careful)).toMatchObject([{ result: 'handled' }]);
   });
 });
@@ -195,8 +138,8 @@ describe('a withdrawn referral', () => {
   it('is told to the handler, which had it already', async () => {
     const id = await submit();
     await handleAll();
-    await hotline.withdraw(id, 'legal');
-    await world.dispatch();
+    await the.hotline.withdraw(id, 'legal');
+    await the.world.dispatch();
     const told: unknown[] = [];
     expect(await handleAll({ ...take, withdrawn: (withdrawal) => void told.push(withdrawal) })).toMatchObject([
       { result: 'withdrawn', hotline: HOTLINE, id },
@@ -207,40 +150,44 @@ describe('a withdrawn referral', () => {
 
   it('is discarded unread if the withdrawal came first, and nothing is answered', async () => {
     const id = await submit();
-    await hotline.withdraw(id, 'error');
-    await world.dispatch();
-    const deliveries = await agency.poll({ wait: 0 });
+    await the.hotline.withdraw(id, 'error');
+    await the.world.dispatch();
+    const deliveries = await the.agency.poll({ wait: 0 });
     const referral = deliveries.find(({ kind }) => kind === 'referral');
     const withdrawal = deliveries.find(({ kind }) => kind === 'withdrawn');
     if (!referral || !withdrawal) throw new Error('expected two messages');
     const told: unknown[] = [];
     const handlers = { ...take, withdrawn: (each: unknown) => void told.push(each) };
-    expect(await agency.handle(withdrawal, handlers)).toMatchObject({ result: 'withdrawn' });
-    expect(await agency.handle(referral, handlers)).toMatchObject({ result: 'discarded' });
+    expect(await the.agency.handle(withdrawal, handlers)).toMatchObject({ result: 'withdrawn' });
+    expect(await the.agency.handle(referral, handlers)).toMatchObject({ result: 'discarded' });
     expect(told).toMatchObject([{ handed: false }]);
-    expect([received, stated(id), left()]).toEqual([[], [], []]);
+    expect([the.received, stated(id), left()]).toEqual([[], [], []]);
   });
 
   it('does not keep an agency from answering that it has what was handed over before', async () => {
     const id = await submit();
-    const cutOff = createAgency({ ...options, patience: 1, runtime: { ...options.runtime, fetch: unanswered } });
+    const cutOff = createAgency({
+      ...the.options,
+      patience: 1,
+      runtime: { ...the.options.runtime, fetch: unanswered },
+    });
     expect(await handleAll(take, cutOff)).toMatchObject([{ result: 'left', error: { code: 'relay-unreachable' } }]);
-    await hotline.withdraw(id, 'error');
-    await world.dispatch();
-    world.clock.advance(MINUTE);
+    await the.hotline.withdraw(id, 'error');
+    await the.world.dispatch();
+    the.world.clock.advance(MINUTE);
     const told: unknown[] = [];
     const reports = await handleAll({ ...take, withdrawn: (each) => void told.push(each) });
     expect(reports.map(({ result }) => result).sort()).toEqual(['duplicate', 'withdrawn']);
-    expect([received.length, told]).toMatchObject([1, [{ handed: true }]]);
+    expect([the.received.length, told]).toMatchObject([1, [{ handed: true }]]);
     expect([stated(id), left()]).toEqual([[[POLICE, 'opened', 1]], []]);
-    expect(await hotline.status(id)).toMatchObject({ routes: [{ agency: 'ca-police' }, { status: 'opened' }] });
+    expect(await the.hotline.status(id)).toMatchObject({ routes: [{ agency: 'ca-police' }, { status: 'opened' }] });
   });
 
   it('is told again until the handler has returned, and then no more', async () => {
     const id = await submit();
     await handleAll();
-    await hotline.withdraw(id, 'error');
-    await world.dispatch();
+    await the.hotline.withdraw(id, 'error');
+    await the.world.dispatch();
     const [body = ''] = left();
     let attempts = 0;
     const withdrawn = () => {
@@ -248,9 +195,9 @@ describe('a withdrawn referral', () => {
       if (attempts === 1) throw new Error('down');
     };
     expect(await handleAll({ ...take, withdrawn })).toMatchObject([{ result: 'left' }]);
-    world.clock.advance(MINUTE);
+    the.world.clock.advance(MINUTE);
     expect(await handleAll({ ...take, withdrawn })).toMatchObject([{ result: 'withdrawn' }]);
-    world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
+    the.world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
     expect(await handleAll({ ...take, withdrawn })).toMatchObject([{ result: 'withdrawn' }]);
     expect(attempts).toBe(2);
   });
@@ -259,11 +206,14 @@ describe('a withdrawn referral', () => {
     [
       'signed by somebody else',
       async (id) => {
-        const statement = await world.withdrawStatement({ hotline: 'us-hotline', id }, hashText('x'));
+        const statement = await the.world.withdrawStatement({ hotline: 'us-hotline', id }, hashText('x'));
         return statement;
       },
     ],
-    ['about another referral', () => world.withdrawStatement({ hotline: HOTLINE, id: world.newId() }, hashText('x'))],
+    [
+      'about another referral',
+      () => the.world.withdrawStatement({ hotline: HOTLINE, id: the.world.newId() }, hashText('x')),
+    ],
     ['that is none', () => Promise.resolve('a.b.c')],
   ])('is not believed when it is %s', async (_, sign) => {
     const id = await submit();
@@ -273,9 +223,9 @@ describe('a withdrawn referral', () => {
       hotline: HOTLINE,
       id,
       statement: await sign(id),
-      acceptedAt: world.at(),
+      acceptedAt: the.world.at(),
     };
-    world.queues.send(agencyQueue(STAGE, POLICE, 'routine'), JSON.stringify(message));
+    the.world.queues.send(agencyQueue(STAGE, POLICE, 'routine'), JSON.stringify(message));
     const told: unknown[] = [];
     const reports = await handleAll({ ...take, withdrawn: (each) => void told.push(each) });
     expect(reports).toMatchObject([{ result: 'handled' }, { result: 'unreadable' }]);
@@ -284,12 +234,12 @@ describe('a withdrawn referral', () => {
 
   it('does not make other bytes under the same id disappear', async () => {
     const id = await submit();
-    const statement = await world.withdrawStatement({ hotline: HOTLINE, id }, hashText('other bytes'));
-    const message = { v: 1, kind: 'withdrawn', hotline: HOTLINE, id, statement, acceptedAt: world.at() };
-    const [referral] = await agency.poll({ wait: 0 });
-    world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), JSON.stringify(message));
+    const statement = await the.world.withdrawStatement({ hotline: HOTLINE, id }, hashText('other bytes'));
+    const message = { v: 1, kind: 'withdrawn', hotline: HOTLINE, id, statement, acceptedAt: the.world.at() };
+    const [referral] = await the.agency.poll({ wait: 0 });
+    the.world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), JSON.stringify(message));
     expect(await handleAll()).toMatchObject([{ result: 'withdrawn' }]);
     if (!referral) throw new Error('expected a message');
-    expect(await agency.handle(referral, take)).toMatchObject({ result: 'handled' });
+    expect(await the.agency.handle(referral, take)).toMatchObject({ result: 'handled' });
   });
 });

@@ -1,85 +1,30 @@
-import { beforeEach, describe, expect, it } from 'vitest';
-import { type Agency, type AgencyOptions, createAgency } from '../../client/agency.ts';
-import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/delivery.ts';
-import { createHotline, type Hotline } from '../../client/hotline.ts';
+import { describe, expect, it } from 'vitest';
+import { type Agency, createAgency } from '../../client/agency.ts';
 import type { Delivery } from '../../client/inbox.ts';
-import type { Runtime } from '../../client/runtime.ts';
 import { agencyQueue, type Lane } from '../../core/names.ts';
 import type { ReferralDraft } from '../../core/referral.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../core/time.ts';
-import { agencyOptions, contentKeysOf, type Exchange, hotlineOptions, inboxOf } from '../support/partners.ts';
+import { agencyOptions, contentKeysOf, inboxOf } from '../support/partners.ts';
+import { agencyAtWork, HOTLINE, immediate, POLICE } from '../support/agency-at-work.ts';
 import { sampleDraft } from '../support/referrals.ts';
-import { type AgencyId, signerOf, STAGE, testRegistry, World } from '../support/world.ts';
+import { signerOf, STAGE, testRegistry } from '../support/world.ts';
 
-const HOTLINE = 'gb-hotline';
-const POLICE = 'de-police';
-const immediate = sampleDraft('immediate');
 const routine: ReferralDraft = { ...sampleDraft('routine'), routing: { suspect: ['DE'], victim: [] } };
 
-let world: World;
-let log: Exchange[];
-let hotline: Hotline;
-let options: AgencyOptions;
-let agency: Agency;
-let received: AgencyReferral[];
-beforeEach(() => {
-  world = new World();
-  log = [];
-  hotline = createHotline(hotlineOptions(world, HOTLINE));
-  options = agencyOptions(world, POLICE, log);
-  agency = createAgency(options);
-  received = [];
-});
-
-const take: Handlers = { referral: (referral) => void received.push(referral) };
-
-async function submit(draft: ReferralDraft = immediate): Promise<string> {
-  const { id } = await hotline.submit(draft);
-  await world.dispatch();
-  return id;
-}
-
-/** What is left in the queues of an agency, hidden or not. */
-const left = (lane: Lane | 'dead' = 'urgent', of: AgencyId = POLICE) =>
-  world.queues.bodies(agencyQueue(STAGE, of, lane));
-
-/** Statements about a referral, as the ledger has them. */
-const stated = (id: string) =>
-  world.ledger
-    .record({ hotline: HOTLINE, id })
-    .statements.flatMap(({ content }) =>
-      content.type === 'outcome' ? [[content.agency, content.status, content.reason ?? content.version]] : [],
-    );
-
-/** A way to the relay on which no statement gets through. */
-const unanswered: Runtime['fetch'] = (url, init) => {
-  const { fetch = globalThis.fetch } = options.runtime ?? {};
-  return url.endsWith('/outcomes') ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init);
-};
-
-async function pollOne(from: Agency = agency): Promise<Delivery> {
+const { the, take, submit, left, stated, unanswered, handleAll } = agencyAtWork();
+async function pollOne(from: Agency = the.agency): Promise<Delivery> {
   const [delivery, ...others] = await from.poll({ max: 1, wait: 0 });
   if (!delivery || others.length > 0) throw new Error('expected one message');
   return delivery;
-}
-
-/** Handles what there is, once. */
-async function handleAll(with_: Handlers = take, from: Agency = agency): Promise<DeliveryReport[]> {
-  const reports = [];
-  for (;;) {
-    const deliveries = await from.poll({ wait: 0 });
-    if (deliveries.length === 0) return reports;
-    for (const delivery of deliveries) reports.push(await from.handle(delivery, with_));
-  }
 }
 
 describe('poll', () => {
   it('takes the urgent queue first, then the routine one', async () => {
     await submit(routine);
     await submit(immediate);
-    expect(await agency.poll({ wait: 0 })).toMatchObject([{ lane: 'urgent', kind: 'referral', receives: 1 }]);
-    expect(await agency.poll({ wait: 0 })).toMatchObject([{ lane: 'routine', kind: 'referral' }]);
-    expect(await agency.poll({ wait: 0 })).toEqual([]);
+    expect(await the.agency.poll({ wait: 0 })).toMatchObject([{ lane: 'urgent', kind: 'referral', receives: 1 }]);
+    expect(await the.agency.poll({ wait: 0 })).toMatchObject([{ lane: 'routine', kind: 'referral' }]);
+    expect(await the.agency.poll({ wait: 0 })).toEqual([]);
   });
 
   it.each([
@@ -89,14 +34,14 @@ describe('poll', () => {
   ])('waits at both queues in turn while they are empty: %j s', async (wait, then) => {
     const asked: string[] = [];
     const inbox = {
-      ...inboxOf(world, POLICE),
+      ...inboxOf(the.world, POLICE),
       receive: (lane: Lane, _: number, seconds: number) => {
         asked.push(`${lane} ${seconds}`);
         return Promise.resolve([]);
       },
     };
-    const aws = { inbox, contentKeys: contentKeysOf(world, POLICE) };
-    await createAgency({ ...options, aws }).poll({ wait });
+    const aws = { inbox, contentKeys: contentKeysOf(the.world, POLICE) };
+    await createAgency({ ...the.options, aws }).poll({ wait });
     expect(asked).toEqual(['urgent 0', ...then]);
   });
 });
@@ -105,13 +50,13 @@ describe('a delivered referral', () => {
   it('is handed over, answered as opened, and removed', async () => {
     const id = await submit();
     expect(await handleAll()).toEqual([{ result: 'handled', lane: 'urgent', hotline: HOTLINE, id, version: 1 }]);
-    expect(received).toEqual([
+    expect(the.received).toEqual([
       {
         hotline: HOTLINE,
         id,
         version: 1,
         acceptedAt: expect.any(String),
-        sealed: world.ledger.record({ hotline: HOTLINE, id }).referral?.hash,
+        sealed: the.world.ledger.record({ hotline: HOTLINE, id }).referral?.hash,
         roles: ['suspect'],
         countries: ['DE'],
         routed: [],
@@ -131,7 +76,7 @@ describe('a delivered referral', () => {
 
   it('can be opened without being answered', async () => {
     const id = await submit();
-    expect(await agency.open(await pollOne())).toMatchObject({ id, countries: ['DE'] });
+    expect(await the.agency.open(await pollOne())).toMatchObject({ id, countries: ['DE'] });
     expect([stated(id), left().length]).toEqual([[], 1]);
   });
 
@@ -140,12 +85,12 @@ describe('a delivered referral', () => {
     const failure = new Error('the case system is down');
     const waits = [];
     for (let attempt = 0; attempt < 4; attempt += 1) {
-      const startedAt = world.clock.now();
+      const startedAt = the.world.clock.now();
       const [report] = await handleAll({ referral: () => Promise.reject(failure) });
       expect(report).toEqual({ result: 'left', error: failure, lane: 'urgent', hotline: HOTLINE, id, version: 1 });
-      while ((await agency.poll({ wait: 0 })).length === 0) world.clock.advance(SECOND);
-      waits.push((world.clock.now() - startedAt) / SECOND);
-      world.clock.advance(2 * MINUTE);
+      while ((await the.agency.poll({ wait: 0 })).length === 0) the.world.clock.advance(SECOND);
+      waits.push((the.world.clock.now() - startedAt) / SECOND);
+      the.world.clock.advance(2 * MINUTE);
     }
     // Every look is a receipt as well, so that the delay doubles twice from one failure to the next.
     expect(waits).toEqual([22, 90, 360, 1440]);
@@ -155,7 +100,7 @@ describe('a delivered referral', () => {
   it('is handled at last when the handler succeeds', async () => {
     const id = await submit();
     await handleAll({ referral: () => Promise.reject(new Error('down')) });
-    world.clock.advance(MINUTE);
+    the.world.clock.advance(MINUTE);
     expect(await handleAll()).toMatchObject([{ result: 'handled' }]);
     expect([stated(id), left()]).toEqual([[[POLICE, 'opened', 1]], []]);
   });
@@ -164,12 +109,12 @@ describe('a delivered referral', () => {
     const id = await submit();
     const [body = ''] = left();
     await handleAll();
-    world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
-    world.queues.send(agencyQueue(STAGE, POLICE, 'routine'), body);
+    the.world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
+    the.world.queues.send(agencyQueue(STAGE, POLICE, 'routine'), body);
     expect(await handleAll()).toMatchObject([{ result: 'duplicate' }, { result: 'duplicate' }]);
-    expect(received).toHaveLength(1);
+    expect(the.received).toHaveLength(1);
     expect([stated(id), left(), left('routine')]).toEqual([[[POLICE, 'opened', 1]], [], []]);
-    expect(log.filter(({ status }) => status === 200 || status === 201)).toMatchObject([
+    expect(the.log.filter(({ status }) => status === 200 || status === 201)).toMatchObject([
       { path: '/v1/directory' },
       { status: 201 },
       { status: 200 },
@@ -180,25 +125,25 @@ describe('a delivered referral', () => {
   it('is handed over once, though it comes twice at the same time', async () => {
     await submit();
     const [body = ''] = left();
-    world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
-    const deliveries = await agency.poll({ wait: 0 });
-    const reports = await Promise.all(deliveries.map((delivery) => agency.handle(delivery, take)));
+    the.world.queues.send(agencyQueue(STAGE, POLICE, 'urgent'), body);
+    const deliveries = await the.agency.poll({ wait: 0 });
+    const reports = await Promise.all(deliveries.map((delivery) => the.agency.handle(delivery, take)));
     expect(reports.map(({ result }) => result)).toEqual(['handled', 'duplicate']);
-    expect(received).toHaveLength(1);
+    expect(the.received).toHaveLength(1);
   });
 
   it('leaves in the memory what another machine wrote there while the handler was running', async () => {
     const id = await submit();
     const delivery = await pollOne();
-    const other = createAgency(options);
-    await hotline.withdraw(id, 'error');
-    await world.dispatch();
+    const other = createAgency(the.options);
+    await the.hotline.withdraw(id, 'error');
+    await the.world.dispatch();
     const told: unknown[] = [];
-    const report = await agency.handle(delivery, {
+    const report = await the.agency.handle(delivery, {
       referral: async () => void (await handleAll({ ...take, withdrawn: (each) => void told.push(each) }, other)),
     });
     expect([report.result, told]).toMatchObject(['handled', [{ handed: false }]]);
-    expect(await options.seen.read({ hotline: HOTLINE, id })).toMatchObject({
+    expect(await the.options.seen.read({ hotline: HOTLINE, id })).toMatchObject({
       handled: [{ version: 1 }],
       withdrawn: { reason: 'error', told: true },
     });
@@ -206,21 +151,25 @@ describe('a delivered referral', () => {
 
   it('is answered at the next receipt if that failed after the handler had returned', async () => {
     const id = await submit();
-    const cutOff = createAgency({ ...options, patience: 1, runtime: { ...options.runtime, fetch: unanswered } });
+    const cutOff = createAgency({
+      ...the.options,
+      patience: 1,
+      runtime: { ...the.options.runtime, fetch: unanswered },
+    });
     expect(await handleAll(take, cutOff)).toMatchObject([{ result: 'left', error: { code: 'relay-unreachable' } }]);
-    expect([received.length, stated(id), left().length]).toEqual([1, [], 1]);
-    world.clock.advance(MINUTE);
+    expect([the.received.length, stated(id), left().length]).toEqual([1, [], 1]);
+    the.world.clock.advance(MINUTE);
     expect(await handleAll()).toMatchObject([{ result: 'duplicate' }]);
-    expect([received.length, stated(id), left()]).toEqual([1, [[POLICE, 'opened', 1]], []]);
+    expect([the.received.length, stated(id), left()]).toEqual([1, [[POLICE, 'opened', 1]], []]);
   });
 
   it('is handed over again under a new version', async () => {
     const id = await submit();
     await handleAll();
-    await hotline.route(id, { suspect: [], victim: ['DE'] });
-    await world.dispatch();
+    await the.hotline.route(id, { suspect: [], victim: ['DE'] });
+    await the.world.dispatch();
     expect(await handleAll()).toMatchObject([{ result: 'handled', version: 2 }]);
-    expect(received[1]).toMatchObject({ version: 2, roles: ['suspect', 'victim'], routed: [{ by: HOTLINE }] });
+    expect(the.received[1]).toMatchObject({ version: 2, roles: ['suspect', 'victim'], routed: [{ by: HOTLINE }] });
     expect(stated(id)).toEqual([
       [POLICE, 'opened', 1],
       [POLICE, 'opened', 2],
@@ -232,14 +181,14 @@ describe('answer and sendOn', () => {
   it('state an outcome about what was handed over', async () => {
     const id = await submit();
     await handleAll();
-    const first = await agency.answer({ hotline: HOTLINE, id }, { status: 'actionable', reason: 'case-opened' });
-    world.clock.advance(MINUTE);
-    expect(await agency.answer({ hotline: HOTLINE, id }, { status: 'actionable', reason: 'case-opened' })).toEqual(
+    const first = await the.agency.answer({ hotline: HOTLINE, id }, { status: 'actionable', reason: 'case-opened' });
+    the.world.clock.advance(MINUTE);
+    expect(await the.agency.answer({ hotline: HOTLINE, id }, { status: 'actionable', reason: 'case-opened' })).toEqual(
       first,
     );
-    const [referral] = received;
+    const [referral] = the.received;
     if (!referral) throw new Error('expected a referral');
-    await agency.answer(referral, { status: 'wrong-jurisdiction', countries: ['AT'] });
+    await the.agency.answer(referral, { status: 'wrong-jurisdiction', countries: ['AT'] });
     expect(stated(id)).toMatchObject([
       [POLICE, 'opened', 1],
       [POLICE, 'actionable', 'case-opened'],
@@ -249,31 +198,31 @@ describe('answer and sendOn', () => {
 
   it('refuse a referral that was never handed over here, and a reason that does not belong to the status', async () => {
     const id = await submit();
-    await expect(agency.answer({ hotline: HOTLINE, id }, { status: 'opened' })).rejects.toMatchObject({
+    await expect(the.agency.answer({ hotline: HOTLINE, id }, { status: 'opened' })).rejects.toMatchObject({
       code: 'not-known',
     });
     await handleAll();
     const wrong = { status: 'closed', reason: 'duplicate' } as unknown as { status: 'opened' };
-    await expect(agency.answer({ hotline: HOTLINE, id }, wrong)).rejects.toMatchObject({
+    await expect(the.agency.answer({ hotline: HOTLINE, id }, wrong)).rejects.toMatchObject({
       code: 'malformed',
       faults: [{ pointer: '/reason' }],
     });
   });
 
   it('send a referral of unknown countries on, whose agencies then open it', async () => {
-    const clearing = createAgency(agencyOptions(world, 'int-clearing'));
+    const clearing = createAgency(agencyOptions(the.world, 'int-clearing'));
     const id = await submit(sampleDraft('four-accounts'));
     await handleAll(take, clearing);
-    expect(received).toMatchObject([{ id, roles: [], countries: [] }]);
+    expect(the.received).toMatchObject([{ id, roles: [], countries: [] }]);
     const routing = { suspect: ['DE'], victim: ['CA'] };
     expect(await clearing.sendOn({ hotline: HOTLINE, id }, routing)).toMatchObject({
       routes: ['ca-police', 'de-police', 'int-clearing'].map((each) => ({ agency: each })),
       unrouted: [],
     });
-    await world.dispatch();
+    await the.world.dispatch();
     await handleAll();
-    await handleAll(take, createAgency(agencyOptions(world, 'ca-police')));
-    expect(received.slice(1)).toMatchObject([
+    await handleAll(take, createAgency(agencyOptions(the.world, 'ca-police')));
+    expect(the.received.slice(1)).toMatchObject([
       { roles: ['suspect'], countries: ['DE'], routed: [{ by: 'int-clearing' }] },
       { roles: ['victim'], countries: ['CA'] },
     ]);
@@ -288,29 +237,29 @@ describe('answer and sendOn', () => {
   ])(
     'lead nowhere from a clearing house that %s, and no longer stand in the way of the hotline’s own statement',
     async (_, changes) => {
-      const since = world.at();
-      const clearing = createAgency(agencyOptions(world, 'int-clearing'));
+      const since = the.world.at();
+      const clearing = createAgency(agencyOptions(the.world, 'int-clearing'));
       const id = await submit(sampleDraft('four-accounts'));
       await handleAll(take, clearing);
       const routing = { suspect: ['DE'], victim: [] };
       await clearing.sendOn({ hotline: HOTLINE, id }, routing);
-      await world.dispatch();
-      world.registry = testRegistry({ 'int-clearing': changes(since) });
+      await the.world.dispatch();
+      the.world.registry = testRegistry({ 'int-clearing': changes(since) });
       expect(await handleAll()).toMatchObject([{ result: 'unreadable', reason: 'not-addressed', answered: true }]);
 
-      await hotline.route(id, routing);
-      await world.dispatch();
-      await world.pass(1);
+      await the.hotline.route(id, routing);
+      await the.world.dispatch();
+      await the.world.pass(1);
       expect(await handleAll()).toContainEqual(expect.objectContaining({ result: 'handled', version: 1 }));
-      expect(received[1]).toMatchObject({ id, countries: ['DE'], routed: [{ by: HOTLINE, routing }] });
-      expect((await hotline.status(id)).routes).toContainEqual(
+      expect(the.received[1]).toMatchObject({ id, countries: ['DE'], routed: [{ by: HOTLINE, routing }] });
+      expect((await the.hotline.status(id)).routes).toContainEqual(
         expect.objectContaining({ agency: POLICE, status: 'opened', version: 1 }),
       );
     },
   );
 
   it('are refused by the relay where the hotline refuses', async () => {
-    const clearing = createAgency(agencyOptions(world, 'int-clearing'));
+    const clearing = createAgency(agencyOptions(the.world, 'int-clearing'));
     const id = await submit(sampleDraft('onward-refused'));
     await handleAll(take, clearing);
     const refusal = clearing.sendOn({ hotline: HOTLINE, id }, { suspect: ['DE'], victim: [] });
@@ -322,12 +271,12 @@ describe('run', () => {
   it('handles everything there is and ends, when told to drain', async () => {
     const ids = [await submit(routine), await submit(immediate)];
     const reports: unknown[] = [];
-    await agency.run((referral) => void received.push(referral), {
+    await the.agency.run((referral) => void the.received.push(referral), {
       drain: true,
       concurrency: 1,
       report: (each) => reports.push(each),
     });
-    expect(received.map(({ id }) => id)).toEqual(ids.toReversed());
+    expect(the.received.map(({ id }) => id)).toEqual(ids.toReversed());
     expect(reports).toMatchObject([
       { result: 'handled', lane: 'urgent' },
       { result: 'handled', lane: 'routine' },
@@ -338,27 +287,27 @@ describe('run', () => {
     await submit();
     const stop = new AbortController();
     let signalled = false;
-    await agency.run(
+    await the.agency.run(
       (referral, signal) => {
         stop.abort();
         signalled = signal.aborted;
-        received.push(referral);
+        the.received.push(referral);
       },
       { report: () => undefined, signal: stop.signal },
     );
-    expect([received.length, signalled, left()]).toEqual([1, true, []]);
+    expect([the.received.length, signalled, left()]).toEqual([1, true, []]);
   });
 });
 
 describe('the whole time of a referral', () => {
   it('ends with one hand-over, though the agency was away for a month', async () => {
     const id = await submit();
-    for (let day = 0; day < 30; day += 1) await world.pass(DAY / HOUR / 4, 4 * 60);
+    for (let day = 0; day < 30; day += 1) await the.world.pass(DAY / HOUR / 4, 4 * 60);
     for (let round = 0; round < 60; round += 1) {
       await handleAll();
-      world.clock.advance(MINUTE);
+      the.world.clock.advance(MINUTE);
     }
-    expect(received).toHaveLength(1);
+    expect(the.received).toHaveLength(1);
     expect(stated(id)).toEqual([[POLICE, 'opened', 1]]);
     expect(left()).toEqual([]);
   });

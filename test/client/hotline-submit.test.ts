@@ -1,38 +1,25 @@
 import { createPublicKey } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createHotline, type Hotline, type HotlineOptions } from '../../client/hotline.ts';
+import { createHotline, type Hotline } from '../../client/hotline.ts';
 import type { Journal } from '../../client/journal.ts';
 import { runtimeOf } from '../../client/runtime.ts';
 import { IntakeJwk, thumbprint } from '../../core/keys.ts';
 import { MINUTE, SECOND } from '../../core/time.ts';
 import { type Ending, faultAt, Invocation } from '../doubles/faults.ts';
 import { makeIntakeKey } from '../doubles/memory-keys.ts';
-import { type Exchange, hotlineOptions, intakeKidOf } from '../support/partners.ts';
+import { intakeKidOf } from '../support/partners.ts';
+import { hotlineAtWork, ID } from '../support/hotline-at-work.ts';
 import { sampleDraft } from '../support/referrals.ts';
-import { intakeKeyOf, signerOf, testRegistry, World } from '../support/world.ts';
+import { intakeKeyOf, signerOf, testRegistry } from '../support/world.ts';
 
 /* Of a hotline: submitting. What else it does is in `hotline.test.ts` and `outcomes.test.ts`. */
 
 const immediate = sampleDraft('immediate');
-const ID = 'gb-hotline';
 
-let world: World;
-let log: Exchange[];
-let options: HotlineOptions;
-let hotline: Hotline;
-beforeEach(() => {
-  world = new World();
-  log = [];
-  options = hotlineOptions(world, ID, log);
-  hotline = createHotline(options);
-});
-
-const submissions = () => log.filter(({ path }) => path === '/v1/referrals');
-const name = (id: string) => ({ hotline: ID, id });
-
+const { the, submissions, name } = hotlineAtWork();
 /** The hotline as one process sees its journal and the relay: it ends at one of its calls to either. */
 function inProcess(invocation: Invocation): Hotline {
-  const { journal, runtime } = options;
+  const { journal, runtime } = the.options;
   const watched: Journal = {
     read: async (id) => invocation.call('journal.read', () => journal.read(id)),
     write: async (entry) => invocation.call('journal.write', () => journal.write(entry)),
@@ -41,7 +28,7 @@ function inProcess(invocation: Invocation): Hotline {
   };
   const fetch = runtime?.fetch ?? globalThis.fetch;
   return createHotline({
-    ...options,
+    ...the.options,
     journal: watched,
     runtime: { ...runtime, fetch: async (url, init) => invocation.call('fetch', () => fetch(url, init)) },
   });
@@ -49,67 +36,67 @@ function inProcess(invocation: Invocation): Hotline {
 
 describe('submit', () => {
   it('hands a draft over to the relay, which then owns it', async () => {
-    const acceptance = await hotline.submit(immediate);
+    const acceptance = await the.hotline.submit(immediate);
     expect(acceptance).toMatchObject({
       hotline: ID,
       routes: [{ agency: 'ca-police' }, { agency: 'de-police' }],
       unrouted: [],
     });
-    expect(await options.journal.read(acceptance.id)).toMatchObject({ state: 'accepted', acceptance });
-    expect(await hotline.unfinished()).toEqual([]);
-    expect(world.ledger.record(name(acceptance.id)).referral).toMatchObject({ hash: acceptance.sealed });
+    expect(await the.options.journal.read(acceptance.id)).toMatchObject({ state: 'accepted', acceptance });
+    expect(await the.hotline.unfinished()).toEqual([]);
+    expect(the.world.ledger.record(name(acceptance.id)).referral).toMatchObject({ hash: acceptance.sealed });
   });
 
   it('does not send again what was accepted, unless asked to, and then the same bytes', async () => {
-    const acceptance = await hotline.submit(immediate);
-    expect(await hotline.submit(immediate)).toEqual(acceptance);
-    expect(await hotline.submit(acceptance.id)).toEqual(acceptance);
+    const acceptance = await the.hotline.submit(immediate);
+    expect(await the.hotline.submit(immediate)).toEqual(acceptance);
+    expect(await the.hotline.submit(acceptance.id)).toEqual(acceptance);
     expect(submissions()).toHaveLength(1);
-    expect(await hotline.submit(acceptance.id, { resend: true })).toEqual(acceptance);
+    expect(await the.hotline.submit(acceptance.id, { resend: true })).toEqual(acceptance);
     expect(submissions()).toHaveLength(2);
   });
 
   it('sends what was sealed before by its id', async () => {
-    const { id, hash } = await hotline.seal(immediate);
-    expect(await hotline.submit(id)).toMatchObject({ id, sealed: hash });
-    await expect(hotline.submit(world.newId())).rejects.toMatchObject({ code: 'not-known' });
+    const { id, hash } = await the.hotline.seal(immediate);
+    expect(await the.hotline.submit(id)).toMatchObject({ id, sealed: hash });
+    await expect(the.hotline.submit(the.world.newId())).rejects.toMatchObject({ code: 'not-known' });
   });
 
   it('asks for the directory once a minute, not for each referral', async () => {
-    await hotline.submit(immediate);
-    await hotline.submit(sampleDraft('routine'));
-    expect(log.map(({ path }) => path)).toEqual(['/v1/directory', '/v1/referrals', '/v1/referrals']);
-    world.clock.advance(MINUTE);
-    log.length = 0;
-    await hotline.submit(sampleDraft('hash-only'));
-    expect(log.map(({ path }) => path)).toEqual(['/v1/directory', '/v1/referrals']);
+    await the.hotline.submit(immediate);
+    await the.hotline.submit(sampleDraft('routine'));
+    expect(the.log.map(({ path }) => path)).toEqual(['/v1/directory', '/v1/referrals', '/v1/referrals']);
+    the.world.clock.advance(MINUTE);
+    the.log.length = 0;
+    await the.hotline.submit(sampleDraft('hash-only'));
+    expect(the.log.map(({ path }) => path)).toEqual(['/v1/directory', '/v1/referrals']);
   });
 
   describe('when its intake key has been retired since it asked for the directory', () => {
     beforeEach(async () => {
-      await hotline.submit(immediate);
+      await the.hotline.submit(immediate);
       const next = makeIntakeKey();
-      world.keys.createIntakeKey(ID, { generation: 2 }, next);
-      const intakeKeys = [{ generation: 1, retiredAt: world.at() }, { generation: 2 }];
-      world.registry = testRegistry({ [ID]: { intakeKeys } });
+      the.world.keys.createIntakeKey(ID, { generation: 2 }, next);
+      const intakeKeys = [{ generation: 1, retiredAt: the.world.at() }, { generation: 2 }];
+      the.world.registry = testRegistry({ [ID]: { intakeKeys } });
       const jwk = IntakeJwk.parse(createPublicKey(next).export({ format: 'jwk' }));
-      await hotline.trustKeys([{ partner: ID, use: 'intake', kid: thumbprint(jwk), state: 'changed' }]);
-      world.clock.advance(SECOND);
-      log.length = 0;
+      await the.hotline.trustKeys([{ partner: ID, use: 'intake', kid: thumbprint(jwk), state: 'changed' }]);
+      the.world.clock.advance(SECOND);
+      the.log.length = 0;
     });
 
     it('seals a draft anew for the next key, once', async () => {
-      const { id } = await hotline.submit(sampleDraft('routine'));
-      expect(log.map(({ path }) => path)).toEqual(['/v1/referrals', '/v1/directory', '/v1/referrals']);
-      expect(world.ledger.record(name(id)).referral).toMatchObject({ generation: 2 });
-      expect(await hotline.unfinished()).toEqual([]);
-      await hotline.submit(sampleDraft('hash-only'));
+      const { id } = await the.hotline.submit(sampleDraft('routine'));
+      expect(the.log.map(({ path }) => path)).toEqual(['/v1/referrals', '/v1/directory', '/v1/referrals']);
+      expect(the.world.ledger.record(name(id)).referral).toMatchObject({ generation: 2 });
+      expect(await the.hotline.unfinished()).toEqual([]);
+      await the.hotline.submit(sampleDraft('hash-only'));
       expect(submissions()).toHaveLength(3);
     });
 
     it('makes one referral of a draft that is submitted twice at the same time, whichever is refused last', async () => {
-      await hotline.seal(sampleDraft('routine'));
-      const runtime = runtimeOf(options.runtime);
+      await the.hotline.seal(sampleDraft('routine'));
+      const runtime = runtimeOf(the.options.runtime);
       const firstIsDone = Promise.withResolvers<void>();
       let asked = 0;
       const fetch: typeof runtime.fetch = async (url, init) => {
@@ -118,52 +105,52 @@ describe('submit', () => {
         if (isSecond) await firstIsDone.promise;
         return response;
       };
-      const impatient = createHotline({ ...options, runtime: { ...runtime, fetch } });
+      const impatient = createHotline({ ...the.options, runtime: { ...runtime, fetch } });
       const first = impatient.submit(sampleDraft('routine'));
       const second = impatient.submit(sampleDraft('routine'));
       const { id } = await first;
       firstIsDone.resolve();
       expect(await second).toMatchObject({ id });
-      expect(await hotline.submit(sampleDraft('routine'))).toMatchObject({ id });
+      expect(await the.hotline.submit(sampleDraft('routine'))).toMatchObject({ id });
     });
 
     it('refuses what has an id of its own, and seals the next one for the next key', async () => {
-      const referral = { ...sampleDraft('routine'), id: world.newId(), hotline: ID, writtenAt: world.at() };
-      await expect(hotline.submit(referral)).rejects.toMatchObject({ code: 'wrong-intake-key' });
-      expect(await options.journal.read(referral.id)).toMatchObject({ state: 'refused' });
-      await hotline.submit(sampleDraft('hash-only'));
+      const referral = { ...sampleDraft('routine'), id: the.world.newId(), hotline: ID, writtenAt: the.world.at() };
+      await expect(the.hotline.submit(referral)).rejects.toMatchObject({ code: 'wrong-intake-key' });
+      expect(await the.options.journal.read(referral.id)).toMatchObject({ state: 'refused' });
+      await the.hotline.submit(sampleDraft('hash-only'));
       expect(submissions()).toHaveLength(2);
     });
   });
 
   it('seals for no older key while the relay cannot read the current one, and for that as soon as it can', async () => {
-    await hotline.submit(immediate);
-    world.keys.createIntakeKey(ID, { generation: 2 }, intakeKeyOf('us-hotline'));
-    await hotline.trustKeys([{ partner: ID, use: 'intake', kid: intakeKidOf('us-hotline'), state: 'changed' }]);
-    const current = world.keys.intakeKeyId(ID, { generation: 2 });
-    world.keys.setState(current, 'denied');
-    world.registry = testRegistry({ [ID]: { intakeKeys: [{ generation: 1 }, { generation: 2 }] } });
-    world.clock.advance(MINUTE);
-    await expect(hotline.submit(sampleDraft('routine'))).rejects.toMatchObject({
+    await the.hotline.submit(immediate);
+    the.world.keys.createIntakeKey(ID, { generation: 2 }, intakeKeyOf('us-hotline'));
+    await the.hotline.trustKeys([{ partner: ID, use: 'intake', kid: intakeKidOf('us-hotline'), state: 'changed' }]);
+    const current = the.world.keys.intakeKeyId(ID, { generation: 2 });
+    the.world.keys.setState(current, 'denied');
+    the.world.registry = testRegistry({ [ID]: { intakeKeys: [{ generation: 1 }, { generation: 2 }] } });
+    the.world.clock.advance(MINUTE);
+    await expect(the.hotline.submit(sampleDraft('routine'))).rejects.toMatchObject({
       code: 'unexpected-answer',
       transient: true,
     });
     expect(submissions()).toHaveLength(1);
-    world.keys.setState(current, 'enabled');
-    const { id } = await hotline.submit(sampleDraft('routine'));
-    expect(world.ledger.record(name(id)).referral).toMatchObject({ generation: 2 });
+    the.world.keys.setState(current, 'enabled');
+    const { id } = await the.hotline.submit(sampleDraft('routine'));
+    expect(the.world.ledger.record(name(id)).referral).toMatchObject({ generation: 2 });
   });
 
   it('remembers a refusal, after which the draft may be sealed anew', async () => {
-    const entry = await hotline.seal(sampleDraft('unserved-country'));
-    const { fallback } = world.registry;
-    world.registry = { ...world.registry, fallback: undefined };
-    await expect(hotline.submit(entry.id)).rejects.toMatchObject({ code: 'no-route' });
-    expect(await options.journal.read(entry.id)).toMatchObject({ state: 'refused', refusal: { code: 'no-route' } });
-    expect(await hotline.unfinished()).toEqual([]);
+    const entry = await the.hotline.seal(sampleDraft('unserved-country'));
+    const { fallback } = the.world.registry;
+    the.world.registry = { ...the.world.registry, fallback: undefined };
+    await expect(the.hotline.submit(entry.id)).rejects.toMatchObject({ code: 'no-route' });
+    expect(await the.options.journal.read(entry.id)).toMatchObject({ state: 'refused', refusal: { code: 'no-route' } });
+    expect(await the.hotline.unfinished()).toEqual([]);
 
-    world.registry = { ...world.registry, fallback };
-    const acceptance = await hotline.submit(sampleDraft('unserved-country'));
+    the.world.registry = { ...the.world.registry, fallback };
+    const acceptance = await the.hotline.submit(sampleDraft('unserved-country'));
     expect(acceptance.id).not.toBe(entry.id);
     expect(acceptance.routes).toEqual([expect.objectContaining({ agency: 'int-clearing' })]);
   });
@@ -172,20 +159,20 @@ describe('submit', () => {
     ['the relay does not know the signature', { signingKey: signerOf('us-hotline') }, {}, 'unauthorized'],
     ['the clocks differ', {}, { now: () => Date.parse('2026-11-23T08:00:00.000Z') }, 'stale-signature'],
   ])('goes on owing what was not accepted because %s', async (_, changes, runtime, code) => {
-    const { id } = await hotline.seal(immediate);
-    const broken = createHotline({ ...options, ...changes, runtime: { ...options.runtime, ...runtime } });
+    const { id } = await the.hotline.seal(immediate);
+    const broken = createHotline({ ...the.options, ...changes, runtime: { ...the.options.runtime, ...runtime } });
     await expect(broken.submit(id)).rejects.toMatchObject({ code });
-    expect(await hotline.unfinished()).toEqual([id]);
-    expect(await hotline.submit(id)).toMatchObject({ id });
+    expect(await the.hotline.unfinished()).toEqual([id]);
+    expect(await the.hotline.submit(id)).toMatchObject({ id });
   });
 
   it.each([400, 403, 404, 413, 431])('goes on owing what something else than the relay refuses: %i', async (status) => {
-    const { id } = await hotline.seal(immediate);
+    const { id } = await the.hotline.seal(immediate);
     const refuse = () => Promise.resolve(Response.json({ message: 'No' }, { status }));
-    const elsewhere = createHotline({ ...options, runtime: { ...options.runtime, fetch: refuse } });
+    const elsewhere = createHotline({ ...the.options, runtime: { ...the.options.runtime, fetch: refuse } });
     await expect(elsewhere.submit(id)).rejects.toMatchObject({ code: 'relay-unreachable' });
-    expect(await options.journal.read(id)).toMatchObject({ state: 'sealed' });
-    expect(await hotline.submit(immediate)).toMatchObject({ id });
+    expect(await the.options.journal.read(id)).toMatchObject({ state: 'sealed' });
+    expect(await the.hotline.submit(immediate)).toMatchObject({ id });
   });
 
   it.each([
@@ -193,11 +180,11 @@ describe('submit', () => {
     ['hotline', { hotline: 'us-hotline' }],
     ['hash', { sealed: intakeKidOf(ID) }],
   ])('believes no confirmation of another %s', async (_, changes) => {
-    const { fetch = globalThis.fetch } = options.runtime ?? {};
+    const { fetch = globalThis.fetch } = the.options.runtime ?? {};
     const lying = createHotline({
-      ...options,
+      ...the.options,
       runtime: {
-        ...options.runtime,
+        ...the.options.runtime,
         async fetch(url, init) {
           const response = await fetch(url, init);
           if (response.status !== 202) return response;
@@ -208,7 +195,7 @@ describe('submit', () => {
     });
     await expect(lying.submit(immediate)).rejects.toMatchObject({ code: 'unexpected-answer' });
     expect(await lying.unfinished()).toHaveLength(1);
-    expect(await hotline.submit(immediate)).toMatchObject({ status: 'accepted' });
+    expect(await the.hotline.submit(immediate)).toMatchObject({ status: 'accepted' });
   });
 });
 
@@ -239,9 +226,9 @@ describe('submit, stopped anywhere', () => {
       fault.startsWith('crash') ? 'crashed' : step === 2 || step === 4 || fault === 'repeat' ? 'finished' : 'failed',
     );
 
-    const acceptance = await hotline.submit(immediate);
-    expect(world.recorded.filter(({ event }) => event === 'accepted')).toHaveLength(1);
-    expect(await options.journal.read(acceptance.id)).toMatchObject({ state: 'accepted', acceptance });
-    expect(await hotline.unfinished()).toEqual([]);
+    const acceptance = await the.hotline.submit(immediate);
+    expect(the.world.recorded.filter(({ event }) => event === 'accepted')).toHaveLength(1);
+    expect(await the.options.journal.read(acceptance.id)).toMatchObject({ state: 'accepted', acceptance });
+    expect(await the.hotline.unfinished()).toEqual([]);
   });
 });

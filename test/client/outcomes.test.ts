@@ -1,39 +1,27 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createHotline, type Hotline, type HotlineOptions } from '../../client/hotline.ts';
+import { createHotline, type Hotline } from '../../client/hotline.ts';
 import type { Journal } from '../../client/journal.ts';
 import { createTrustMemory } from '../../client/trust.ts';
 import { MINUTE, SECOND } from '../../core/time.ts';
-import { type Exchange, hotlineOptions, RELAY } from '../support/partners.ts';
+import { RELAY } from '../support/partners.ts';
+import { hotlineAtWork, ID } from '../support/hotline-at-work.ts';
 import { sampleDraft } from '../support/referrals.ts';
-import { signerOf, testRegistry, World } from '../support/world.ts';
+import { signerOf, testRegistry } from '../support/world.ts';
 
 const immediate = sampleDraft('immediate');
-const ID = 'gb-hotline';
 
-let world: World;
-let log: Exchange[];
-let options: HotlineOptions;
-let hotline: Hotline;
-beforeEach(() => {
-  world = new World();
-  log = [];
-  options = hotlineOptions(world, ID, log);
-  hotline = createHotline(options);
-});
-
-const name = (id: string) => ({ hotline: ID, id });
-
-async function collect(from: Hotline = hotline) {
+const { the, name } = hotlineAtWork();
+async function collect(from: Hotline = the.hotline) {
   const collected = [];
   for await (const outcome of from.outcomes({ drain: true })) collected.push(outcome);
   return collected;
 }
 
 async function answered(): Promise<string> {
-  const { id } = await hotline.submit(immediate);
-  await world.dispatch();
-  await world.state('de-police', name(id));
-  await world.state('ca-police', name(id), { status: 'not-actionable', reason: 'duplicate' });
+  const { id } = await the.hotline.submit(immediate);
+  await the.world.dispatch();
+  await the.world.state('de-police', name(id));
+  await the.world.state('ca-police', name(id), { status: 'not-actionable', reason: 'duplicate' });
   return id;
 }
 
@@ -50,9 +38,9 @@ describe('outcomes', () => {
       }),
       expect.objectContaining({ payload: expect.objectContaining({ agency: 'ca-police', reason: 'duplicate' }) }),
     ]);
-    world.clock.advance(10 * MINUTE);
+    the.world.clock.advance(10 * MINUTE);
     expect(await collect()).toEqual([]);
-    expect(world.inbox(ID)).toEqual([]);
+    expect(the.world.inbox(ID)).toEqual([]);
   });
 
   it('does not acknowledge the item at which the consumer stopped', async () => {
@@ -60,78 +48,79 @@ describe('outcomes', () => {
     const failure = new Error('the database is down');
     let seen = 0;
     const consume = async () => {
-      for await (const _ of hotline.outcomes({ drain: true })) {
+      for await (const _ of the.hotline.outcomes({ drain: true })) {
         seen += 1;
         if (seen === 2) throw failure;
       }
     };
     await expect(consume()).rejects.toBe(failure);
-    expect(world.inbox(ID)).toHaveLength(1);
-    world.clock.advance(3 * MINUTE);
+    expect(the.world.inbox(ID)).toHaveLength(1);
+    the.world.clock.advance(3 * MINUTE);
     expect(await collect()).toMatchObject([{ payload: { agency: 'ca-police' } }]);
   });
 
   it('meets what goes wrong with one item in its turn, after those that came before it', async () => {
-    const first = await hotline.submit(immediate);
-    const second = await hotline.submit(sampleDraft('routine'));
-    await world.dispatch();
-    await world.state('de-police', name(first.id));
-    await world.state('fr-police', name(second.id));
+    const first = await the.hotline.submit(immediate);
+    const second = await the.hotline.submit(sampleDraft('routine'));
+    await the.world.dispatch();
+    await the.world.state('de-police', name(first.id));
+    await the.world.state('fr-police', name(second.id));
     const failure = new Error('the disk is gone');
     const journal: Journal = {
-      ...options.journal,
-      read: (id) => (id === second.id ? Promise.reject(failure) : options.journal.read(id)),
+      ...the.options.journal,
+      read: (id) => (id === second.id ? Promise.reject(failure) : the.options.journal.read(id)),
     };
     const seen: unknown[] = [];
     const consume = async () => {
-      for await (const outcome of createHotline({ ...options, journal }).outcomes({ drain: true })) seen.push(outcome);
+      for await (const outcome of createHotline({ ...the.options, journal }).outcomes({ drain: true }))
+        seen.push(outcome);
     };
     await expect(consume()).rejects.toBe(failure);
     expect(seen).toMatchObject([{ referral: first.id, check: 'verified' }]);
-    world.clock.advance(3 * MINUTE);
+    the.world.clock.advance(3 * MINUTE);
     expect(await collect()).toMatchObject([{ referral: second.id, check: 'verified' }]);
   });
 
   it('keeps what cannot be verified before its key is trusted', async () => {
     await answered();
     const trust = createTrustMemory({ partners: { 'ca-police': [signerOf('ca-police').kid] } });
-    const careful = createHotline({ ...options, trust });
+    const careful = createHotline({ ...the.options, trust });
     expect(await collect(careful)).toMatchObject([
       { check: 'untrusted', error: { partner: 'de-police', situation: 'unknown' } },
       { check: 'verified', payload: { agency: 'ca-police' } },
     ]);
     await careful.trustKeys(await careful.reviewKeys('de-police'));
-    world.clock.advance(3 * MINUTE);
+    the.world.clock.advance(3 * MINUTE);
     expect(await collect(careful)).toMatchObject([{ check: 'verified', payload: { agency: 'de-police' } }]);
   });
 
   it('gives up what nobody can confirm any more: a key that was compromised before it was trusted', async () => {
     const id = await answered();
-    world.clock.advance(SECOND);
-    const burnt = { jwk: signerOf('de-police').record.jwk, compromisedAt: world.at() };
-    world.registry = testRegistry({ 'de-police': { keys: [burnt] } });
-    const careful = createHotline({ ...options, trust: createTrustMemory() });
+    the.world.clock.advance(SECOND);
+    const burnt = { jwk: signerOf('de-police').record.jwk, compromisedAt: the.world.at() };
+    the.world.registry = testRegistry({ 'de-police': { keys: [burnt] } });
+    const careful = createHotline({ ...the.options, trust: createTrustMemory() });
     const detail = expect.stringContaining('Ask de-police, by telephone or in person, to send it anew') as string;
     expect(await collect(careful)).toContainEqual(expect.objectContaining({ referral: id, check: 'invalid', detail }));
-    world.clock.advance(3 * MINUTE);
+    the.world.clock.advance(3 * MINUTE);
     expect(await collect()).toMatchObject([{ check: 'verified', payload: { agency: 'ca-police' } }]);
   });
 
   it('passes on events, and acknowledges those it does not know, and kinds as well', async () => {
-    const { id } = await hotline.submit(immediate);
-    const item = { hotline: ID, referral: id, at: world.at() };
+    const { id } = await the.hotline.submit(immediate);
+    const item = { hotline: ID, referral: id, at: the.world.at() };
     const acknowledged: unknown[] = [];
     const items = [
       { ...item, receipt: 'r1', kind: 'event', event: 'undeliverable', agency: 'de-police' },
       { ...item, receipt: 'r2', kind: 'event', event: 'eclipse', planet: 'moon' },
       { ...item, receipt: 'r3', kind: 'poem' },
-      { ...item, receipt: 'r4', kind: 'statement', statement: 'none', acceptedAt: world.at() },
+      { ...item, receipt: 'r4', kind: 'statement', statement: 'none', acceptedAt: the.world.at() },
     ];
-    const { fetch = globalThis.fetch } = options.runtime ?? {};
+    const { fetch = globalThis.fetch } = the.options.runtime ?? {};
     const other = createHotline({
-      ...options,
+      ...the.options,
       runtime: {
-        ...options.runtime,
+        ...the.options.runtime,
         fetch(url, init) {
           const body = init.body instanceof Uint8Array ? (JSON.parse(Buffer.from(init.body).toString()) as object) : {};
           if (url === `${RELAY}/v1/outcomes/receive`) return Promise.resolve(Response.json({ items: items.splice(0) }));
@@ -152,39 +141,39 @@ describe('outcomes', () => {
   it('acknowledges as it goes when the consumer is slow', async () => {
     await answered();
     const left: number[] = [];
-    for await (const _ of hotline.outcomes({ drain: true })) {
-      left.push(world.inbox(ID).length);
-      world.clock.advance(MINUTE);
+    for await (const _ of the.hotline.outcomes({ drain: true })) {
+      left.push(the.world.inbox(ID).length);
+      the.world.clock.advance(MINUTE);
     }
     expect(left).toEqual([2, 1]);
-    expect(world.inbox(ID)).toEqual([]);
+    expect(the.world.inbox(ID)).toEqual([]);
   });
 
   it('ends when its signal is aborted', async () => {
     await answered();
     const stop = new AbortController();
     const seen = [];
-    for await (const outcome of hotline.outcomes({ signal: stop.signal })) {
+    for await (const outcome of the.hotline.outcomes({ signal: stop.signal })) {
       seen.push(outcome);
       if (seen.length === 2) stop.abort();
     }
     expect(seen).toHaveLength(2);
-    expect(world.inbox(ID)).toEqual([]);
+    expect(the.world.inbox(ID)).toEqual([]);
   });
 
   it('waits for more only where there is none left', async () => {
     const id = await answered();
     for (const reason of ['child-safeguarded', 'suspect-identified', 'arrest', 'no-result'] as const) {
       for (const agency of ['de-police', 'ca-police'] as const)
-        await world.state(agency, name(id), { status: 'closed', reason });
+        await the.world.state(agency, name(id), { status: 'closed', reason });
     }
     const waits: unknown[] = [];
-    const { fetch = globalThis.fetch } = options.runtime ?? {};
+    const { fetch = globalThis.fetch } = the.options.runtime ?? {};
     const stop = new AbortController();
     const watched = createHotline({
-      ...options,
+      ...the.options,
       runtime: {
-        ...options.runtime,
+        ...the.options.runtime,
         async fetch(url, init) {
           const body = init.body instanceof Uint8Array ? (JSON.parse(Buffer.from(init.body).toString()) as object) : {};
           if ('wait' in body) waits.push(body.wait);
@@ -201,11 +190,11 @@ describe('outcomes', () => {
 
 /** A hotline that has nobody to talk to where `isDown` says so. */
 function troubled(isDown: (path: string) => boolean): ReturnType<typeof createHotline> {
-  const { fetch = globalThis.fetch } = options.runtime ?? {};
+  const { fetch = globalThis.fetch } = the.options.runtime ?? {};
   return createHotline({
-    ...options,
+    ...the.options,
     runtime: {
-      ...options.runtime,
+      ...the.options.runtime,
       fetch: (url, init) =>
         isDown(url.slice(RELAY.length))
           ? Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))

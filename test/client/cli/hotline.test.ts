@@ -1,56 +1,35 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
-import { beforeEach, describe, expect, it } from 'vitest';
-import type { Io } from '../../../client/cli/io.ts';
+import { symlink } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
 import type { OutcomeStatement } from '../../../core/contracts.ts';
 import { MINUTE, SECOND } from '../../../core/time.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
-import { command, type Heard, records, temporaryFolder } from '../../support/command.ts';
-import { type Exchange, trustAll } from '../../support/partners.ts';
+import { type Heard, records } from '../../support/command.ts';
+import { trustAll } from '../../support/partners.ts';
 import { hotlineMachine, writeHotline } from '../../support/profiles.ts';
+import { hotlineCommand, ID } from '../../support/hotline-at-work.ts';
 import { sampleDraft, withMember } from '../../support/referrals.ts';
-import { type AgencyId, signerOf, World } from '../../support/world.ts';
+import { type AgencyId, signerOf } from '../../support/world.ts';
 
-const folder = temporaryFolder();
-const ID = 'gb-hotline';
 const immediate = sampleDraft('immediate');
 const NOBODY = '019ab3f0-2a80-7c11-9d2e-5f6a7b8c9d0e';
 
-let world: World;
-let log: Exchange[];
-let home: string;
-beforeEach(async () => {
-  world = new World();
-  log = [];
-  home = folder.path('profile');
-  await writeHotline(home, ID);
-  await mkdir(folder.path('drafts'));
-});
-
-const hotline = (args: readonly string[], io: Partial<Io> = {}): Promise<Heard> =>
-  command(['hotline', ...args, '--profile', home], { ...hotlineMachine(world, log), ...io });
-
-async function write(name: string, draft: unknown): Promise<string> {
-  const file = folder.path('drafts', name);
-  await writeFile(file, typeof draft === 'string' ? draft : JSON.stringify(draft));
-  return file;
-}
-
+const { the, folder, hotline, write } = hotlineCommand();
 /** Submits a draft and delivers it; its id. */
 async function submitted(draft: unknown = immediate): Promise<string> {
   const [record] = records(await hotline(['submit', await write('submitted.json', draft), '--json']));
-  await world.dispatch();
+  await the.world.dispatch();
   return (record as { id: string }).id;
 }
 
 /** The agency states something. */
 const state = (agency: AgencyId, id: string, stated?: Partial<OutcomeStatement>): Promise<void> =>
-  world.state(agency, { hotline: ID, id }, stated);
+  the.world.state(agency, { hotline: ID, id }, stated);
 
 /** Keys of all but this agency are confirmed. */
 async function distrust(agency: AgencyId): Promise<void> {
   const { partners, ...rest } = await trustAll(ID).read();
   const { [agency]: _, ...others } = partners;
-  await writeHotline(home, ID, { confirmed: { partners: others, ...rest } });
+  await writeHotline(the.home, ID, { confirmed: { partners: others, ...rest } });
 }
 
 describe('check', () => {
@@ -61,7 +40,7 @@ describe('check', () => {
       exit: 0,
       out: `good  ${file}\n  would go to ca-police, for victim in CA (Canada)\n  would go to de-police, for suspect in DE (Germany)\n`,
     });
-    expect(log.map(({ path }) => path)).toEqual(['/v1/directory']);
+    expect(the.log.map(({ path }) => path)).toEqual(['/v1/directory']);
   });
 
   it('lists every fault by its field, and ends with 3', async () => {
@@ -70,7 +49,7 @@ describe('check', () => {
     expect(exit).toBe(3);
     expect(out).toMatch(/^faulty {2}.*case\.json\n {2}fault {4}\/routing\/suspect\/0: must be an assigned/);
     expect(out).toContain('  fault    /incident/at: must be a time such as');
-    expect(log).toEqual([]);
+    expect(the.log).toEqual([]);
   });
 
   it('lists warnings, which are no failure', async () => {
@@ -80,9 +59,11 @@ describe('check', () => {
   });
 
   it('says which country nobody serves', async () => {
-    world.registry = { ...world.registry, fallback: undefined };
-    const agencies = new Map([...world.registry.agencies].map(([id, agency]) => [id, { ...agency, fallback: false }]));
-    world.registry = { ...world.registry, agencies };
+    the.world.registry = { ...the.world.registry, fallback: undefined };
+    const agencies = new Map(
+      [...the.world.registry.agencies].map(([id, agency]) => [id, { ...agency, fallback: false }]),
+    );
+    the.world.registry = { ...the.world.registry, agencies };
     const draft = { ...immediate, routing: { suspect: ['DE'], victim: ['AQ'] } };
     const { out } = await hotline(['check', await write('case.json', draft)]);
     expect(out).toContain('  would go to nobody for AQ (Antarctica): no agency is registered there\n');
@@ -130,7 +111,7 @@ describe('status', () => {
     await state('de-police', id);
     await state('de-police', id, { status: 'actionable', reason: 'case-opened' });
     const { exit, out } = await hotline(['status', id]);
-    const at = `${world.at().slice(0, 10)} ${world.at().slice(11, 16)} UTC`;
+    const at = `${the.world.at().slice(0, 10)} ${the.world.at().slice(11, 16)} UTC`;
     expect({ exit, out: out.split('\n') }).toEqual({
       exit: 0,
       out: [
@@ -151,7 +132,7 @@ describe('status', () => {
     const { exit, out } = await hotline(['status', id]);
     expect(exit).toBe(5);
     expect(out).toContain(`an answer of de-police: not verified yet: The signing key of de-police is not trusted yet.`);
-    expect(out).toContain(`referral-relay trust de-police --profile ${home}`);
+    expect(out).toContain(`referral-relay trust de-police --profile ${the.home}`);
     const [record] = records(await hotline(['status', id, '--json']));
     expect(JSON.stringify(record)).toContain('"code":"untrusted-key"');
   });
@@ -194,7 +175,7 @@ describe('withdraw', () => {
     expect(out).toContain(`withdrawn  ${id}: it was sent by mistake.`);
     expect(out).toContain('ca-police, de-police. What was read stays read.');
     expect(out).toContain('to refer it after all, submit it with --anew');
-    await world.dispatch();
+    await the.world.dispatch();
     expect((await hotline(['status', id])).out).toContain('to de-police, for suspect in DE (Germany): withdrawn');
   });
 
@@ -228,7 +209,7 @@ describe('outcomes', () => {
     for (const [, words] of STATED)
       expect(out).toMatch(new RegExp(`^${id}  .* UTC  de-police ${escape(words)}\\.$`, 'm'));
     expect(out.trimEnd().split('\n')).toHaveLength(STATED.length);
-    world.clock.advance(5 * MINUTE);
+    the.world.clock.advance(5 * MINUTE);
     expect(await hotline(['outcomes'])).toMatchObject({ exit: 0, out: '', err: 'Nothing new.\n' });
   });
 
@@ -241,7 +222,7 @@ describe('outcomes', () => {
         hotline: ID,
         referral: id,
         statement: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
-        acceptedAt: world.at(),
+        acceptedAt: the.world.at(),
         check: 'verified',
         payload: expect.objectContaining({ agency: 'de-police', status: 'closed', reason: 'arrest' }),
       },
@@ -255,8 +236,8 @@ describe('outcomes', () => {
     const first = await hotline(['outcomes']);
     expect(first.exit).toBe(5);
     expect(first.out).toContain('not verified yet: The signing key of de-police is not trusted yet.');
-    await writeHotline(home, ID);
-    world.clock.advance(5 * MINUTE);
+    await writeHotline(the.home, ID);
+    the.world.clock.advance(5 * MINUTE);
     expect((await hotline(['outcomes'])).out).toContain('de-police has opened it');
   });
 
@@ -265,18 +246,18 @@ describe('outcomes', () => {
     await state('de-police', id);
     const closed = Object.assign(new Error('closed'), { code: 'EPIPE' });
     expect(await hotline(['outcomes'], { out: () => Promise.reject(closed) })).toEqual({ exit: 1, out: '', err: '' });
-    world.clock.advance(5 * MINUTE);
+    the.world.clock.advance(5 * MINUTE);
     expect((await hotline(['outcomes'])).out).toContain('de-police has opened it');
   });
 
   it('include what the relay reports itself', async () => {
     const id = await submitted({ ...immediate, routing: { suspect: [], victim: [] } });
     const name = { hotline: ID, id };
-    const hash = world.ledger.record(name).referral?.hash ?? '';
-    const token = await world.routeStatement('int-clearing', name, hash, { suspect: ['DE'], victim: [] });
-    await routeReferral(world.relay(), world.agency('int-clearing'), name, token);
-    await world.dispatch();
-    await world.sweep();
+    const hash = the.world.ledger.record(name).referral?.hash ?? '';
+    const token = await the.world.routeStatement('int-clearing', name, hash, { suspect: ['DE'], victim: [] });
+    await routeReferral(the.world.relay(), the.world.agency('int-clearing'), name, token);
+    await the.world.dispatch();
+    await the.world.sweep();
     const { exit, out } = await hotline(['outcomes']);
     expect(exit).toBe(0);
     expect(out).toContain('The referral was sent on by int-clearing to DE (Germany).');
@@ -340,7 +321,7 @@ async function follow({
   prints?: number;
 }): Promise<Heard & { pauses: number[] }> {
   const interrupt = new AbortController();
-  const { runtime } = hotlineMachine(world, log);
+  const { runtime } = hotlineMachine(the.world, the.log);
   const pauses: number[] = [];
   const printed: string[] = [];
   let number = 0;
@@ -356,7 +337,7 @@ async function follow({
       async fetch(url, init) {
         const { pathname } = new URL(url);
         // The relay holds an empty answer back, and what was not acknowledged is hidden for a while.
-        if (pathname === '/v1/outcomes/receive') world.clock.advance(20 * SECOND);
+        if (pathname === '/v1/outcomes/receive') the.world.clock.advance(20 * SECOND);
         if (pathname === path) {
           number += 1;
           if (number > calls) interrupt.abort();
@@ -387,14 +368,14 @@ describe('outcomes that are followed', () => {
   ])('go on where %s, however long, and the person is told', async (_, trouble, text) => {
     const id = await submitted();
     await state('de-police', id);
-    const since = world.clock.now();
+    const since = the.world.clock.now();
     const at = Array.from({ length: 200 }, (_each, index) => index + 1);
     const { exit, out, err, pauses } = await follow({ trouble, at });
     expect(exit).toBe(0);
     expect(out).toContain(`${id}  `);
     expect(err).toContain(`held up  trying again in 1 second\n  ${text}`);
     expect(err).toContain('held up  trying again in 45 seconds\n');
-    expect(world.clock.now() - since).toBeGreaterThan(10 * MINUTE);
+    expect(the.world.clock.now() - since).toBeGreaterThan(10 * MINUTE);
     expect(Math.max(...pauses)).toBeLessThanOrEqual(MINUTE);
   });
 

@@ -1,47 +1,20 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
-import type { Io } from '../../../client/cli/io.ts';
+import { describe, expect, it } from 'vitest';
 import type { ReferralDraft } from '../../../core/referral.ts';
-import { command, type Heard, temporaryFolder } from '../../support/command.ts';
-import { type Exchange } from '../../support/partners.ts';
-import { hotlineMachine, writeHotline } from '../../support/profiles.ts';
+import { hotlineCommand } from '../../support/hotline-at-work.ts';
 import { sampleDraft } from '../../support/referrals.ts';
-import { World } from '../../support/world.ts';
 
 /* Two that submit with one profile. */
 
-const folder = temporaryFolder();
 const routine = sampleDraft('routine');
 
-let world: World;
-let log: Exchange[];
-let home: string;
-beforeEach(async () => {
-  world = new World();
-  log = [];
-  home = folder.path('profile');
-  await writeHotline(home, 'gb-hotline');
-  await mkdir(folder.path('drafts'));
-});
-
-const submit = (args: readonly string[], io: Partial<Io> = {}): Promise<Heard> =>
-  command(['hotline', 'submit', ...args, '--profile', home], { ...hotlineMachine(world, log), ...io });
-
-async function write(name: string, draft: unknown): Promise<string> {
-  const file = folder.path('drafts', name);
-  await writeFile(file, typeof draft === 'string' ? draft : JSON.stringify(draft));
-  return file;
-}
-
+const { the, submit, write, sent } = hotlineCommand();
 /** A draft that differs from all others. */
 const numbered = (number: number): ReferralDraft => ({ ...routine, originator: { reference: `HL-${number}` } });
 
-/** How many submissions reached the relay. */
-const sent = (): number => log.filter(({ path, method }) => method === 'POST' && path === '/v1/referrals').length;
-
-const lock = (): string => path.join(home, 'journal', 'submitting');
+const lock = (): string => path.join(the.home, 'journal', 'submitting');
 
 /** The number of no process. */
 const NOBODY = 999_999_999;
@@ -60,8 +33,8 @@ async function leave(change: (entry: string) => string = asItIs): Promise<string
       held = await readdir(lock());
     },
   });
-  await rm(path.join(home, 'journal'), { recursive: true });
-  log.length = 0;
+  await rm(path.join(the.home, 'journal'), { recursive: true });
+  the.log.length = 0;
   expect(held).toHaveLength(1);
   const entry = change(held[0] ?? '');
   await mkdir(lock(), { recursive: true });
@@ -90,7 +63,7 @@ describe('two at once', () => {
       expect(err).toContain('Another "submit" is using this profile');
       expect(err).toContain(`If there is none, remove ${path.join(lock(), entry)}.`);
       expect(await readdir(lock())).toEqual([entry]);
-      expect(await readdir(path.join(home, 'journal'))).toEqual(['submitting']);
+      expect(await readdir(path.join(the.home, 'journal'))).toEqual(['submitting']);
 
       await rm(path.join(lock(), entry));
       expect((await submit([file])).exit).toBe(0);
@@ -105,7 +78,7 @@ describe('two at once', () => {
     const file = await write('case.json', routine);
     await happened();
     expect((await submit([file])).exit).toBe(0);
-    expect(await readdir(path.join(home, 'journal'))).not.toContain('submitting');
+    expect(await readdir(path.join(the.home, 'journal'))).not.toContain('submitting');
   });
 
   it('leave nothing of one that died while it took the lock', async () => {
@@ -115,7 +88,7 @@ describe('two at once', () => {
     await rm(lock(), { recursive: true });
     for (const entry of entries) await mkdir(`${lock()}.${entry}`);
     expect((await submit([file])).exit).toBe(0);
-    const left = (await readdir(path.join(home, 'journal'))).filter((name) => name.startsWith('submitting'));
+    const left = (await readdir(path.join(the.home, 'journal'))).filter((name) => name.startsWith('submitting'));
     expect(left.sort()).toEqual(
       entries
         .slice(2)
@@ -133,9 +106,9 @@ describe('two at once', () => {
     const heard = await Promise.all(Array.from({ length: 12 }, () => submit([file])));
     expect(heard.filter(({ exit }) => exit === 0)).not.toEqual([]);
     expect(heard.filter(({ exit }) => exit !== 0 && exit !== 4)).toEqual([]);
-    expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(1);
+    expect(await readdir(path.join(the.home, 'journal', 'finished'))).toHaveLength(1);
     expect(sent()).toBe(1);
-    expect(await readdir(path.join(home, 'journal'))).not.toContain('submitting');
+    expect(await readdir(path.join(the.home, 'journal'))).not.toContain('submitting');
   });
 
   it('leave each other their locks, also where one was removed by hand', async () => {

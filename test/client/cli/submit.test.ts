@@ -1,41 +1,21 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Io } from '../../../client/cli/io.ts';
 import { createHotline } from '../../../client/hotline.ts';
 import { createJournalFolder } from '../../../client/journal.ts';
 import type { ReferralDraft } from '../../../core/referral.ts';
-import { command, type Heard, records, temporaryFolder } from '../../support/command.ts';
-import { type Exchange, hotlineOptions } from '../../support/partners.ts';
+import { records } from '../../support/command.ts';
+import { hotlineOptions } from '../../support/partners.ts';
 import { hotlineMachine, writeHotline } from '../../support/profiles.ts';
+import { hotlineCommand } from '../../support/hotline-at-work.ts';
 import { sampleDraft, withMember } from '../../support/referrals.ts';
-import { World } from '../../support/world.ts';
 
-const folder = temporaryFolder();
 const routine = sampleDraft('routine');
 const thin = sampleDraft('hash-only');
 
-let world: World;
-let log: Exchange[];
-let home: string;
-beforeEach(async () => {
-  world = new World();
-  log = [];
-  home = folder.path('profile');
-  await writeHotline(home, 'gb-hotline');
-  await mkdir(folder.path('drafts'));
-});
-
-const submit = (args: readonly string[], io: Partial<Io> = {}): Promise<Heard> =>
-  command(['hotline', 'submit', ...args, '--profile', home], { ...hotlineMachine(world, log), ...io });
-
-async function write(name: string, draft: unknown): Promise<string> {
-  const file = folder.path('drafts', name);
-  await writeFile(file, typeof draft === 'string' ? draft : JSON.stringify(draft));
-  return file;
-}
-
+const { the, folder, submit, write, sent } = hotlineCommand();
 /** A draft that differs from all others. */
 const numbered = (number: number): ReferralDraft => ({ ...routine, originator: { reference: `HL-${number}` } });
 
@@ -43,9 +23,6 @@ async function writeMany(count: number): Promise<string> {
   for (let number = 0; number < count; number += 1) await write(`${100 + number}.json`, numbered(number));
   return folder.path('drafts');
 }
-
-/** How many submissions reached the relay. */
-const sent = (): number => log.filter(({ path, method }) => method === 'POST' && path === '/v1/referrals').length;
 
 describe('one draft', () => {
   it('is referred again under a new id where --anew asks for it, and for one draft only', async () => {
@@ -74,7 +51,7 @@ describe('one draft', () => {
     async (_, isTaken) => {
       const file = await write('case.json', routine);
       await submit([file]);
-      const { runtime } = hotlineMachine(world, log);
+      const { runtime } = hotlineMachine(the.world, the.log);
       const fetch: NonNullable<typeof runtime>['fetch'] = async (url, init) => {
         const isSubmission = url.endsWith('/v1/referrals');
         const answer = isTaken || !isSubmission ? await runtime?.fetch?.(url, init) : undefined;
@@ -85,8 +62,8 @@ describe('one draft', () => {
         expect((await submit([file, '--anew'], { runtime: { ...runtime, fetch } })).exit).toBe(4);
       }
       expect((await submit([file, '--anew'])).exit).toBe(0);
-      expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(2);
-      expect(await readdir(path.join(home, 'journal', 'unfinished'))).toEqual([]);
+      expect(await readdir(path.join(the.home, 'journal', 'finished'))).toHaveLength(2);
+      expect(await readdir(path.join(the.home, 'journal', 'unfinished'))).toEqual([]);
     },
   );
 
@@ -118,7 +95,7 @@ describe('one draft', () => {
         input: '-',
         status: 'accepted',
         id: expect.any(String),
-        acceptedAt: world.at(),
+        acceptedAt: the.world.at(),
         sealed: expect.any(String),
         before: false,
         routes: expect.arrayContaining([{ agency: 'fr-police', roles: ['suspect'], countries: ['FR'] }]),
@@ -173,15 +150,15 @@ describe('one draft', () => {
   });
 
   it('is not sealed for a key that was not confirmed', async () => {
-    await writeHotline(home, 'gb-hotline', { confirmed: { partners: {} } });
+    await writeHotline(the.home, 'gb-hotline', { confirmed: { partners: {} } });
     const { exit, err } = await submit([await write('case.json', routine)]);
     expect({ exit, sent: sent() }).toEqual({ exit: 5, sent: 0 });
-    expect(err).toContain(`run "referral-relay trust gb-hotline --profile ${home}"`);
+    expect(err).toContain(`run "referral-relay trust gb-hotline --profile ${the.home}"`);
   });
 
   it('is refused by an agency that nobody has', async () => {
     const file = await write('case.json', { ...routine, routing: { suspect: ['AQ'], victim: [] } });
-    world.registry = { ...world.registry, fallback: undefined };
+    the.world.registry = { ...the.world.registry, fallback: undefined };
     const { exit, err } = await submit([file]);
     expect(exit).toBe(3);
     expect(err).toContain(`failed  ${file}`);
@@ -216,7 +193,7 @@ describe('a folder', () => {
     const heard = await submit([folder.path('drafts'), '--json']);
     expect(heard.exit).toBe(0);
     expect(new Set(records(heard).map((record) => (record as { id: string }).id)).size).toBe(1);
-    expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(1);
+    expect(await readdir(path.join(the.home, 'journal', 'finished'))).toHaveLength(1);
   });
 
   it('is submitted whole, also where a name is not UTF-8', async () => {
@@ -266,7 +243,7 @@ describe('a folder', () => {
     const drafts = await writeMany(12);
     const interrupt = new AbortController();
     let calls = 0;
-    const { runtime } = hotlineMachine(world, log);
+    const { runtime } = hotlineMachine(the.world, the.log);
     const fetch: NonNullable<typeof runtime>['fetch'] = async (url, init) => {
       if (url.endsWith('/v1/referrals') && (calls += 1) === 5) interrupt.abort();
       return runtime?.fetch?.(url, init) ?? Promise.reject(new Error('no fetch'));
@@ -282,12 +259,12 @@ describe('a folder', () => {
     expect(second.exit).toBe(0);
     expect(second.err).toMatch(/^[6-7] accepted, [5-6] accepted before, not sent again\.\n$/);
     expect(sent()).toBe(12);
-    expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(12);
+    expect(await readdir(path.join(the.home, 'journal', 'finished'))).toHaveLength(12);
   });
 
   it('is left alone once the relay is out of reach, and continued by the same bytes', async () => {
     const drafts = await writeMany(12);
-    const { runtime } = hotlineMachine(world, log);
+    const { runtime } = hotlineMachine(the.world, the.log);
     let submitted: string[] = [];
     let down = true;
     const fetch: NonNullable<typeof runtime>['fetch'] = async (url, init) => {
@@ -331,7 +308,7 @@ describe('a folder', () => {
       expect(err).not.toContain('failed');
       expect(err).toContain(`${before} accepted, ${12 - before} not tried.\nRun the same command again`);
       expect(err).toContain(text);
-      expect(await readdir(path.join(home, 'journal', 'finished'))).toHaveLength(before);
+      expect(await readdir(path.join(the.home, 'journal', 'finished'))).toHaveLength(before);
       expect(before).toBeLessThan(12);
 
       expect((await submit([drafts])).err).toContain(`${12 - before} accepted, ${before} accepted before`);
@@ -367,8 +344,8 @@ describe('what was sealed before', () => {
     'Nothing is unfinished: the relay has accepted or refused all that was sealed.\nWhat was refused is not sent again by this: submit its draft again.\n';
 
   it('and did not reach the relay is submitted by --unfinished', async () => {
-    const journal = createJournalFolder(path.join(home, 'journal'));
-    const { id } = await createHotline({ ...hotlineOptions(world, 'gb-hotline'), journal }).seal(routine);
+    const journal = createJournalFolder(path.join(the.home, 'journal'));
+    const { id } = await createHotline({ ...hotlineOptions(the.world, 'gb-hotline'), journal }).seal(routine);
     const heard = await submit(['--unfinished', '--json']);
     expect(heard.exit).toBe(0);
     expect(records(heard)).toMatchObject([{ input: id, id, status: 'accepted' }]);
@@ -377,7 +354,7 @@ describe('what was sealed before', () => {
 
   it('and was refused for good is not unfinished, nor said to be with the relay', async () => {
     const file = await write('case.json', { ...routine, routing: { suspect: ['AQ'], victim: [] } });
-    world.registry = { ...world.registry, fallback: undefined };
+    the.world.registry = { ...the.world.registry, fallback: undefined };
     expect((await submit([file])).exit).toBe(3);
     expect(await submit(['--unfinished'])).toEqual({ exit: 0, out: '', err: NOTHING_OWED });
   });
@@ -388,6 +365,6 @@ describe('what was sealed before', () => {
     const { exit, out } = await submit([file, '--resend']);
     expect({ exit, sent: sent() }).toEqual({ exit: 0, sent: 2 });
     expect(out).not.toContain('not sent again');
-    expect(log.filter(({ path }) => path === '/v1/referrals').map(({ status }) => status)).toEqual([202, 202]);
+    expect(the.log.filter(({ path }) => path === '/v1/referrals').map(({ status }) => status)).toEqual([202, 202]);
   });
 });

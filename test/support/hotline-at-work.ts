@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { beforeEach } from 'vitest';
+import type { Io } from '../../client/cli/io.ts';
+import { createHotline, type Hotline, type HotlineOptions } from '../../client/hotline.ts';
+import { command, type Heard, temporaryFolder } from './command.ts';
+import { type Exchange, hotlineOptions } from './partners.ts';
+import { hotlineMachine, writeHotline } from './profiles.ts';
+import { World } from './world.ts';
+
+export const ID = 'gb-hotline';
+
+/** What each test has of its own. */
+interface AtWork {
+  world: World;
+  /** Exchanges with the relay. */
+  log: Exchange[];
+}
+
+const submissionsIn = (log: readonly Exchange[]): Exchange[] =>
+  log.filter(({ path, method }) => method === 'POST' && path === '/v1/referrals');
+
+/** The client of a hotline, in a world of its own for each test; call at the top level. */
+export function hotlineAtWork() {
+  const the = {} as AtWork & { options: HotlineOptions; hotline: Hotline };
+  beforeEach(() => {
+    const [world, log]: [World, Exchange[]] = [new World(), []];
+    const options = hotlineOptions(world, ID, log);
+    Object.assign(the, { world, log, options, hotline: createHotline(options) });
+  });
+  return { the, submissions: () => submissionsIn(the.log), name: (id: string) => ({ hotline: ID, id }) };
+}
+
+/** The command of a hotline with a profile and a folder for drafts, for each test; call at the top level. */
+export function hotlineCommand() {
+  const folder = temporaryFolder();
+  const the = {} as AtWork & { home: string };
+  beforeEach(async () => {
+    Object.assign(the, { world: new World(), log: [], home: folder.path('profile') });
+    await writeHotline(the.home, ID);
+    await mkdir(folder.path('drafts'));
+  });
+  const hotline = (args: readonly string[], io: Partial<Io> = {}): Promise<Heard> =>
+    command(['hotline', ...args, '--profile', the.home], { ...hotlineMachine(the.world, the.log), ...io });
+
+  return {
+    the,
+    folder,
+    hotline,
+    submit: (args: readonly string[], io?: Partial<Io>) => hotline(['submit', ...args], io),
+
+    /** @returns the path of a draft that is a file now */
+    write: async (name: string, draft: unknown): Promise<string> => {
+      const file = folder.path('drafts', name);
+      await writeFile(file, typeof draft === 'string' ? draft : JSON.stringify(draft));
+      return file;
+    },
+
+    /** How many submissions reached the relay. */
+    sent: (): number => submissionsIn(the.log).length,
+  };
+}

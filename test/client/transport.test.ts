@@ -15,12 +15,15 @@ const START = Date.parse('2026-11-23T09:30:00.000Z');
 
 type Answer = Response | Error | (() => Response);
 
-/** A relay that gives these answers one after the other, the last for ever, on a clock that only waiting moves. */
-function scripted(answers: Answer[], options: Partial<TransportOptions> & { random?: number } = {}) {
+/**
+ * A relay that gives these answers one after the other, the last for ever, on a clock that only waiting moves.
+ * @param options `setBack`: by how many milliseconds somebody sets the clock back during the first wait
+ */
+function scripted(answers: Answer[], options: Partial<TransportOptions> & { random?: number; setBack?: number } = {}) {
   let now = START;
   const sent: { at: number; url: string; init: RequestInit }[] = [];
   const waits: number[] = [];
-  const { random = 0.5, ...more } = options;
+  const { random = 0.5, setBack = 0, ...more } = options;
   const transport = createTransport({
     relay: 'https://relay.example',
     partner: PARTNER,
@@ -30,8 +33,8 @@ function scripted(answers: Answer[], options: Partial<TransportOptions> & { rand
       random: () => random,
       wait(milliseconds, signal) {
         signal?.throwIfAborted();
+        now += milliseconds - (waits.length === 0 ? setBack : 0);
         waits.push(milliseconds);
-        now += milliseconds;
         return Promise.resolve();
       },
       fetch(url, init) {
@@ -124,23 +127,7 @@ describe('a failure that may pass', () => {
   });
 
   it('is given up as soon where the clock is set back meanwhile', async () => {
-    let now = START;
-    const waits: number[] = [];
-    const transport = createTransport({
-      relay: 'https://relay.example',
-      partner: PARTNER,
-      signingKey: signer,
-      runtime: {
-        now: () => now,
-        random: () => 0.5,
-        wait(milliseconds) {
-          waits.push(milliseconds);
-          now += milliseconds - (waits.length === 1 ? HOUR : 0);
-          return Promise.resolve();
-        },
-        fetch: () => Promise.resolve(json(503, { message: 'Service Unavailable' })),
-      },
-    });
+    const { transport, waits } = scripted([json(503, { message: 'Service Unavailable' })], { setBack: HOUR });
     await failureOf(transport.call(GET));
     expect(waits.reduce((sum, wait) => sum + wait)).toBeLessThan(2 * MINUTE);
   });

@@ -32,7 +32,7 @@ const NAMED = 20;
 
 /**
  * Opens what is in the queues. The relay is told that a referral was opened only once its document was written, to `out`
- * or beside the profile, and printed: whatever fails in between, the referral comes again. With `--json`, what is printed
+ * or into the profile, and printed: whatever fails in between, the referral comes again. With `--json`, what is printed
  * is the document, and is written only if `out` says where.
  */
 export async function poll(session: Session, { follow = false, out: wanted }: PollOptions): Promise<Exit> {

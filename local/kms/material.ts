@@ -77,19 +77,26 @@ export function decodeMaterial(spec: KeySpec, text: string): Material {
 
 export const publicKeyDer = (pair: KeyPair): Buffer => pair.publicKey.export({ format: 'der', type: 'spki' });
 
+/** The length of the modulus in bytes: what every ciphertext of this pair has (k in RFC 8017). */
+const modulusBytes = (pair: KeyPair): number => (pair.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
+
 /** The longest plaintext in bytes that this pair takes. */
 export const oaepCapacity = (pair: KeyPair, algorithm: OaepAlgorithm): number =>
-  (pair.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8 - ENCRYPTION_ALGORITHMS[algorithm].overhead;
+  modulusBytes(pair) - ENCRYPTION_ALGORITHMS[algorithm].overhead;
 
 export async function encryptOaep(pair: KeyPair, algorithm: OaepAlgorithm, plaintext: Uint8Array): Promise<Buffer> {
   const key = oaepKey(pair.publicKey, algorithm, 'encrypt');
   return Buffer.from(await subtle.encrypt('RSA-OAEP', key, Uint8Array.from(plaintext)));
 }
 
-/** Every failure is one and the same `InvalidCiphertextException`: wrong key, length, hash or padding. */
+/**
+ * Every failure is one and the same `InvalidCiphertextException`: wrong key, length, hash or padding. The length is
+ * checked here (RFC 8017, section 7.1.2, step 1b), for OpenSSL opens a ciphertext that lost its leading zero.
+ */
 export async function decryptOaep(pair: KeyPair, algorithm: OaepAlgorithm, ciphertext: Uint8Array): Promise<Buffer> {
   const key = oaepKey(pair.privateKey, algorithm, 'decrypt');
   try {
+    if (ciphertext.length !== modulusBytes(pair)) throw new RangeError('not of the length of the modulus');
     return Buffer.from(await subtle.decrypt('RSA-OAEP', key, Uint8Array.from(ciphertext)));
   } catch {
     throw new KmsError('InvalidCiphertextException', 'The ciphertext cannot be decrypted with this key and algorithm.');

@@ -53,6 +53,12 @@ export interface Ledger {
   /** Remembers these partners for good. @returns all of their kind that were ever remembered, in no order */
   remember(kind: PartnerKind, ids: readonly string[]): Promise<string[]>;
 
+  /** Notes by which registry the relay works, by its digest, for the operator. */
+  noteRegistry(digest: string): Promise<void>;
+
+  /** The digest that was noted last, read consistently; nothing before the first. */
+  notedRegistry(): Promise<string | undefined>;
+
   /**
    * Whether the operator has suspended a partner, as of now: read consistently, and never remembered. One more read of
    * one small item for every call of the API and every attempt at a delivery.

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { hashText } from './base64url.ts';
 import { type Fault, RelayError } from './errors.ts';
 import { parseJson } from './json.ts';
 import { KeyRecord, thumbprint, toVerificationKey, type VerificationKey } from './keys.ts';
@@ -142,6 +143,8 @@ const at = ({ pointer }: Fault): string => (pointer ? ` ${pointer}` : '');
 
 /** The partners, ready for look-ups. Nothing in it changes while a process lives. */
 export interface Registry {
+  /** Of all that the relay's functions make use of: the same for the same partners, however their files are written. */
+  digest: string;
   hotlines: ReadonlyMap<string, Hotline>;
   agencies: ReadonlyMap<string, Agency>;
   /** The agency for what nobody is registered for. */
@@ -249,6 +252,7 @@ function buildRegistry(partners: readonly Partner[]): Registry {
     for (const country of partner.countries) byCountry.set(country, [...(byCountry.get(country) ?? []), partner]);
   }
   return {
+    digest: hashText(JSON.stringify(partners.map(withoutCertificates))),
     hotlines,
     agencies,
     fallback: [...agencies.values()].find(({ fallback }) => fallback),
@@ -257,6 +261,9 @@ function buildRegistry(partners: readonly Partner[]): Registry {
     findKey: (id, kid) => keys.get(id)?.get(kid),
   };
 }
+
+/** Certificates are the affair of the agency's own stack: the functions are not given them. */
+const withoutCertificates = (partner: Partner): object => ({ ...partner, rolesAnywhere: undefined });
 
 /** The intake keys that a hotline may seal for at `now`, the current one (the highest generation) first. */
 export const acceptedIntakeKeys = (hotline: Hotline, now: Timestamp): KmsKeyRecord[] =>

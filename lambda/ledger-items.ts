@@ -52,6 +52,9 @@ export const knownKey = (kind: PartnerKind): { pk: string; sk: string } => ({ pk
 
 const KNOWN = { agency: 'agencies', hotline: 'hotlines' } as const;
 
+/** The item that says by which registry the relay works. */
+export const REGISTRY_KEY = { pk: 'registry', sk: 'deployed' } as const;
+
 /** Where a row stands in the index over what is owed. */
 export function indexKey(row: LedgerRow): Pick<LedgerItem, 'pk' | 'sk' | 'lane' | 'dueAt'> {
   const { pk, sk, lane, dueAt } = toItem(row);

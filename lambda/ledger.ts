@@ -18,6 +18,7 @@ import {
   fromItem,
   indexKey,
   knownKey,
+  REGISTRY_KEY,
   LedgerItemError,
   NAMES,
   partitionKey,
@@ -173,6 +174,15 @@ export function createLedger({ client, table, telemetry }: LedgerOptions): Ledge
         );
       }
       return [...[...known].filter((id) => typeof id === 'string'), ...added];
+    },
+
+    async noteRegistry(digest) {
+      await client.send(new PutCommand({ TableName: table, Item: { ...REGISTRY_KEY, digest } }));
+    },
+
+    async notedRegistry() {
+      const { Item } = await client.send(new GetCommand({ TableName: table, Key: REGISTRY_KEY, ConsistentRead: true }));
+      return typeof Item?.['digest'] === 'string' ? Item['digest'] : undefined;
     },
 
     async isSuspended(partner) {

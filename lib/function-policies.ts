@@ -11,7 +11,7 @@ import {
   outcomesQueue,
   pageTopic,
 } from '../core/names.ts';
-import { BUCKET, knownKey } from '../lambda/ledger-items.ts';
+import { BUCKET, knownKey, REGISTRY_KEY } from '../lambda/ledger-items.ts';
 import { keysArn, ledgerArn, logGroupArn, type Place, queueArn, topicArn } from './place.ts';
 import type { Statement } from './policy.ts';
 import { LOOK, RECEIVE } from './queue-policies.ts';
@@ -57,7 +57,7 @@ const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
   sweep: (place) => [
     readLedger(place),
     readDue(place),
-    writeLedger(place, ['PutItem', 'UpdateItem', 'DeleteItem'], KNOWN_PARTNERS),
+    writeLedger(place, ['PutItem', 'UpdateItem', 'DeleteItem'], KNOWN),
     sendDispatch(place),
     countDispatched(place),
     sendTo('Hotlines', hotlineInboxes(place)),
@@ -88,7 +88,7 @@ const readDue = (place: Place): Statement => ({
 
 /** Partition keys of the ledger that are not of referrals. */
 const BUCKETS = [`${BUCKET}*`];
-const KNOWN_PARTNERS = [knownKey('agency').pk, knownKey('hotline').pk];
+const KNOWN = [knownKey('agency').pk, knownKey('hotline').pk, REGISTRY_KEY.pk];
 
 /**
  * The rows of referrals, and what else the function keeps under these partition keys. Never a suspension: that somebody is

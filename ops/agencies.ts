@@ -36,7 +36,7 @@ export interface Hold {
 /** Why nothing goes out to an agency, if so. */
 export async function findHold({ registry, suspensions }: Cloud, id: string): Promise<Hold | undefined> {
   if (!registry.agencies.has(id)) {
-    const text = `${id} is gone from the registry: if it is so in the relay's, too, it goes out when its file is back, or "offboard ${id} --gone --hand-over" gives it to the fallback.`;
+    const text = `${id} is gone from the registry: it goes out when its file is back, or "offboard ${id} --hand-over" gives it to the fallback.`;
     return { held: 'gone', text };
   }
   if (!(await suspensions.find(id))) return undefined;

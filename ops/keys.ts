@@ -5,6 +5,7 @@ import type { Ledger } from '../core/ports.ts';
 import type { KmsKeyRecord } from '../core/registry.ts';
 import { END_OF_TIME, toTimestamp } from '../core/time.ts';
 import { mapSome } from './concurrency.ts';
+import { refuseOtherRegistry } from './deployed-registry.ts';
 import { refuseIfNotUnderstood } from './not-understood.ts';
 import { done, type Ending, refusal, type Session } from './session.ts';
 import { toTable } from './table.ts';
@@ -25,6 +26,7 @@ interface KeyUse {
  */
 export async function showKeys({ cloud, io, now, show }: Session, which?: string): Promise<Ending> {
   const [hotline, generation] = readWhich(which);
+  if (generation !== undefined) await refuseOtherRegistry(cloud);
   const { hotlines } = cloud.registry;
   const needed = await countNeeded(cloud.ledger, io.signal);
   refuseIfNotUnderstood(cloud);

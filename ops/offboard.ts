@@ -9,28 +9,27 @@ import { plannedSoFar } from '../core/use-cases/route.ts';
 import { findAgency } from './agencies.ts';
 import { mapSome } from './concurrency.ts';
 import type { Cloud } from './cloud.ts';
+import { refuseOtherRegistry } from './deployed-registry.ts';
 import { refuseIfNotUnderstood, skipNotUnderstood } from './not-understood.ts';
 import { done, type Ending, refusal, relayOf, type Session } from './session.ts';
 import { isOpen, isTold, readRoutes, URGENCIES } from './tally.ts';
 
 export interface OffboardOptions {
   handOver?: boolean;
-  gone?: boolean;
 }
 
 /**
  * Lets an agency go: it is suspended for good, once nothing is owed to it any more. What it has not opened goes to the
  * fallback if `handOver` says so; without, the command refuses as long as there is anything. Before, the agency must have
- * lost its countries in the deployed registry, or new referrals would come in behind; one that is gone from it has, which
- * somebody must say (`gone`): a checkout that is older than what is deployed lacks agencies, too. An interrupt ends it after
- * what is in hand.
+ * lost its countries in the registry that the relay works by, or new referrals would come in behind; one that is gone from it
+ * has. An interrupt ends it after what is in hand.
  */
 export async function offboard(session: Session, id: string, options: OffboardOptions): Promise<Ending> {
   const { cloud, now, show } = session;
   const { signal } = session.io;
+  await refuseOtherRegistry(cloud);
   const agency = await findAgency(cloud, id);
   if (agency !== 'gone') refuseIfInUse(agency);
-  else if (!options.gone) throw refusal('not-here', describeGone(id));
   const placing = await findPlacing(cloud, id);
   if (placing.length > 0) {
     throw beingPlaced(`${placing.length} referrals are on their way to ${id}: try again in a few minutes.`);
@@ -63,9 +62,6 @@ export async function offboard(session: Session, id: string, options: OffboardOp
   await show({ offboarded: id, ...counts, open: open.length, ...(heir && { to: heir.id }) }, text);
   return open.length > 0 ? { exit: EXIT.partial, result } : done(result);
 }
-
-const describeGone = (id: string): string =>
-  `${id} is not in the registry of this checkout.\nRun this in the checkout that the stage is deployed from; if it is gone from there, too, add --gone.`;
 
 /** Why something is open still. */
 function explainOpen({ notUnderstood }: Cloud, { aborted }: AbortSignal): string {

@@ -149,12 +149,9 @@ export async function runOps(args: readonly string[], io: Io): Promise<Exit> {
     ],
   })
     .option('--hand-over', 'give what it has not opened to the fallback; the hotlines hear of it')
-    .option('--gone', 'its file is gone from the deployed registry, and not only from an old checkout')
     .action((agency: string, options: CommonOptions & OffboardOptions) =>
-      run(
-        options,
-        `offboard ${agency}${options.handOver ? ' --hand-over' : ''}${options.gone ? ' --gone' : ''}`,
-        async (session) => (await import('./offboard.ts')).offboard(session, agency, options),
+      run(options, `offboard ${agency}${options.handOver ? ' --hand-over' : ''}`, async (session) =>
+        (await import('./offboard.ts')).offboard(session, agency, options),
       ),
     );
 

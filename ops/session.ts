@@ -7,6 +7,7 @@ import type { Relay } from '../core/ports.ts';
 import { DAY, toTimestamp } from '../core/time.ts';
 import { type AuditEntry, beginEntry } from './audit.ts';
 import { type Cloud, connect } from './cloud.ts';
+import { describeRegistry, OTHER_REGISTRY } from './deployed-registry.ts';
 import { explainFailure } from './failure.ts';
 import { describeNotUnderstood, notUnderstood, skipNotUnderstood } from './not-understood.ts';
 import { findTarget, type TargetOptions } from './target.ts';
@@ -97,7 +98,8 @@ export async function runCommand(
       const failure = await fail(error);
       ending = { exit: failure.exit, result: failure.code };
     }
-    for (const line of describeNotUnderstood(cloud)) await note(`ops: ${line}`);
+    const doubts = ending.result === OTHER_REGISTRY ? [] : await describeRegistry(cloud);
+    for (const line of [...describeNotUnderstood(cloud), ...doubts]) await note(`ops: ${line}`);
     const ended: AuditEntry = { ...entry, at: toTimestamp(now()), phase: 'ended', ...ending };
     await cloud.audit.write(ended);
     await show({ audit: ended, stage: target.stage, region: target.region }, `${describeEntry(ended)}, ${place.where}`);

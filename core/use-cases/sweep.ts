@@ -68,6 +68,7 @@ export async function sweep(relay: Parts, bounds: SweepBounds): Promise<SweepRep
   const run: Run = { relay, bounds, report, now, room, reminders: new Map() };
   const hotlines = await listAll(relay, 'hotline', registry.hotlines, report);
   const agencies = await listAll(relay, 'agency', registry.agencies, report);
+  await noteRegistry(relay, report);
   const lanes = allLanes(hotlines, agencies, Math.floor(now / MINUTE));
   const inTime = await goRound(lanes, {
     isOver: () => clock.now() >= bounds.deadline,
@@ -126,6 +127,15 @@ async function listAll(
   } catch (error) {
     noteFailure({ relay, report }, error, { what: 'partners', kind });
     return ids;
+  }
+}
+
+/** For the operator, whose checkout may hold another registry. */
+async function noteRegistry(relay: Parts, report: SweepReport): Promise<void> {
+  try {
+    await relay.ledger.noteRegistry(relay.registry.digest);
+  } catch (error) {
+    noteFailure({ relay, report }, error, { what: 'registry' });
   }
 }
 

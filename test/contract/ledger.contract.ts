@@ -372,6 +372,13 @@ const cases: Cases<Ledger> = {
     await eventually(known('hotline')).toEqual([hotline]);
   },
 
+  'the registry that was noted last stands': async (ledger) => {
+    for (const digest of [makePartnerId('first'), makePartnerId('second')]) {
+      await ledger.noteRegistry(digest);
+      expect(await ledger.notedRegistry()).toBe(digest);
+    }
+  },
+
   'a lane can be read as a whole, years ahead': async (ledger) => {
     const lane = makeLane();
     const rows = [1, 60, 5_000_000].map((minutes) => makeRouteRow(makeName(), { due: due(lane, minutes) }));

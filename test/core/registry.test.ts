@@ -64,6 +64,8 @@ const agency = (more: Members = {}): Members => ({
 const file = (partner: Members, name = `${String(partner['id'])}.json`) => ({ name, text: JSON.stringify(partner) });
 const load = (...partners: Members[]) => loadRegistry(partners.map((partner) => file(partner)));
 
+const digest = (...partners: Members[]): string => load(...partners).digest;
+
 const generations = (list: readonly { generation: number }[]) => list.map(({ generation }) => generation);
 const lantern = (intakeKeys: object[]): Hotline => one(load(hotline({ intakeKeys })).hotlines);
 const wacht = (kmsKeys: object[]): Agency => one(load(agency({ kmsKeys })).agencies);
@@ -104,6 +106,30 @@ describe('the sample registry', () => {
   it('has one clearing house, which is the fallback and may send on', () => {
     expect(agencies.filter(({ forwards }) => forwards).map(({ id }) => id)).toEqual(['int-clearing']);
     expect(registry.fallback?.id).toBe('int-clearing');
+  });
+});
+
+describe('the digest', () => {
+  const files = [hotline(), anywhere()];
+
+  it('is the same for the same partners, however their files are written and ordered', () => {
+    const reversed = files.map((file) => Object.fromEntries(Object.entries(file).toReversed())).toReversed();
+    expect(digest(...reversed)).toBe(digest(...files));
+    const spread = files.map((file) => ({ name: `${String(file['id'])}.json`, text: JSON.stringify(file, null, 2) }));
+    expect(loadRegistry(spread).digest).toBe(digest(...files));
+  });
+
+  it('does not depend on certificates, which the functions are not given', () => {
+    expect(digest(hotline(), agency())).toBe(digest(...files));
+  });
+
+  it.each([
+    ['a country', [hotline(), agency({ countries: ['DE', 'AT'] })]],
+    ['a key', [hotline({ keys: [{ jwk: newJwk() }] }), agency()]],
+    ['a retired key', [hotline({ intakeKeys: [{ generation: 1, retiredAt: '2026-01-01T00:00:00.000Z' }] }), agency()]],
+    ['a partner', [agency()]],
+  ])('is another with %s more or less', (_, changed) => {
+    expect(digest(...changed)).not.toBe(digest(...files));
   });
 });
 

@@ -17,6 +17,7 @@ const agency = (id: string, countries: string[], more: Partial<Agency> = {}): Ag
 });
 
 const registryOf = (...agencies: Agency[]): Registry => ({
+  digest: '',
   hotlines: new Map(),
   agencies: new Map(agencies.map((each) => [each.id, each])),
   fallback: agencies.find(({ fallback }) => fallback),

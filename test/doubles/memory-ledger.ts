@@ -32,6 +32,8 @@ export class MemoryLedger {
   readonly #index = new DueIndex();
   /** Those to be remembered for good. */
   readonly known = { agency: new Set<string>(), hotline: new Set<string>() };
+  /** The digest of the registry that the relay works by. */
+  registry: string | undefined;
   /** When each hotline's bucket will be full again. */
   readonly #buckets = new Map<string, number>();
   /** Partners that the operator has suspended. */
@@ -89,6 +91,8 @@ export class MemoryLedger {
           for (const id of ids) this.known[kind].add(id);
           return [...this.known[kind]];
         }),
+      noteRegistry: (digest) => invocation.call('ledger.noteRegistry', () => void (this.registry = digest)),
+      notedRegistry: () => invocation.call('ledger.notedRegistry', () => this.registry),
       take: (hotline, bucket, perMinute, now) =>
         invocation.call('ledger.take', () => {
           const [key, step] = [`${hotline} ${bucket}`, MINUTE / perMinute];

@@ -8,7 +8,7 @@ import {
   LANES,
   outcomesQueue,
 } from '../../core/names.ts';
-import { bucketKey, knownKey, partitionKey, suspensionKey } from '../../lambda/ledger-items.ts';
+import { bucketKey, knownKey, partitionKey, REGISTRY_KEY, suspensionKey } from '../../lambda/ledger-items.ts';
 import { generateRegistryFiles } from '../support/generated-registry.ts';
 import {
   type AttachedPolicy,
@@ -128,7 +128,7 @@ describe('the rows that the roles may write', () => {
     partitionKey({ hotline, id: '0193a7c0-0000-7000-8000-000000000000' }),
   );
   const buckets = (['immediate', 'other', 'waiting'] as const).map((bucket) => bucketKey('gb-lantern', bucket).pk);
-  const known = (['agency', 'hotline'] as const).map((kind) => knownKey(kind).pk);
+  const known = [...(['agency', 'hotline'] as const).map((kind) => knownKey(kind).pk), REGISTRY_KEY.pk];
   const suspensions = ['gb-lantern', 'int-clearing'].map((partner) => suspensionKey(partner).pk);
 
   it.each([

@@ -1,8 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { callHotline } from '../../local/demo/cast.ts';
 import { operate } from './operated.ts';
-import { draft } from './operator.ts';
+import { deployPartner, draft, writePartner } from './operator.ts';
 
 const HOTLINE = 'gb-lantern';
 const AGENCY = 'de-kinderwacht';
@@ -27,10 +26,24 @@ describe('keys', () => {
     await openAll(AGENCY);
   });
 
+  it('says of no key that it is not needed by another registry than the relay works by', async () => {
+    const registry = `${operated.relay.dataDir}/registry`;
+    await writePartner(registry, HOTLINE, { name: 'Renamed' });
+    expect(await run('keys', `${HOTLINE}/2`, '--json')).toMatchObject({
+      exit: 3,
+      result: { error: { code: 'other-registry' } },
+    });
+    const { exit, text } = await run('keys', HOTLINE);
+    expect([exit, text]).toEqual([0, expect.stringContaining('works by another registry')]);
+
+    await deployPartner(operated.relay, HOTLINE, { name: 'Renamed' });
+    expect((await run('keys', HOTLINE)).text).not.toContain('another registry');
+  });
+
   it('knows the key of a hotline that is gone from the registry, as long as it is needed', async () => {
     const beacon = await callHotline(operated.relay, 'us-beacon');
     await beacon.submit(draft('routine', { routing: { suspect: ['DE'], victim: [] } }));
-    await rm(`${operated.relay.dataDir}/registry/us-beacon.json`);
+    await deployPartner(operated.relay, 'us-beacon', 'gone');
     const { exit, result } = await run('keys', 'us-beacon/1', '--json');
     const use = { hotline: 'us-beacon', generation: 1, state: 'unknown', needed: 1 };
     expect([exit, result]).toEqual([3, { intakeKeys: [use] }]);

@@ -6,7 +6,7 @@ import { agencyQueue, ledgerTable } from '../../core/names.ts';
 import { confirmKeys } from '../../local/confirm-keys.ts';
 import { callHotline } from '../../local/demo/cast.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
-import { draft, makeRegistry, ops, removeFolder, until, writePartner } from './operator.ts';
+import { deployPartner, draft, makeRegistry, ops, removeFolder, until } from './operator.ts';
 
 /* The operator's command where the ledger holds rows that it does not understand: of a later version, or damaged. */
 
@@ -38,9 +38,12 @@ const run = (...args: string[]) => ops(relay, ...args);
 
 async function submit(): Promise<string> {
   const { id } = await hotline.submit(draft('routine', { routing: { suspect: ['DE'], victim: [] } }));
-  await until('it is delivered', async () => (await hotline.status(id)).routes[0]?.status === 'delivered');
+  await untilDelivered(id);
   return id;
 }
+
+const untilDelivered = (id: string): Promise<void> =>
+  until('it is delivered', async () => (await hotline.status(id)).routes[0]?.status === 'delivered');
 
 const rowNamed = (sk: string): string => `${HOTLINE}#${strange} ${sk}`;
 
@@ -79,7 +82,7 @@ describe('A row that this version does not understand', () => {
   });
 
   it('keeps a key from being called needless', async () => {
-    await writePartner(`${relay.dataDir}/registry`, HOTLINE, {
+    await deployPartner(relay, HOTLINE, {
       intakeKeys: [{ generation: 1, retiredAt: '2026-01-01T00:00:00.000Z' }, { generation: 2 }],
     });
     for (const id of [strange, sound]) {
@@ -118,7 +121,8 @@ describe('A row that this version does not understand', () => {
   });
 
   it('keeps an agency from being let go, before anything is done', async () => {
-    await writePartner(`${relay.dataDir}/registry`, AGENCY, { countries: [] });
+    await deployPartner(relay, AGENCY, { countries: [] });
+    await Promise.all([untilDelivered(strange), untilDelivered(sound)]);
     await withStrange(ROUTE, async () => {
       const { exit, text } = await run('offboard', AGENCY, '--hand-over');
       expect([exit, text]).toEqual([1, expect.stringContaining(`row ${rowNamed(ROUTE)}`)]);

@@ -7,13 +7,14 @@ import { callAgency } from '../../local/demo/cast.ts';
 import { offboard } from '../../ops/offboard.ts';
 import { testRegistry, World } from '../support/world.ts';
 import { operate } from './operated.ts';
-import { until, writePartner } from './operator.ts';
+import { deployPartner, until, writePartner } from './operator.ts';
 import { sessionIn } from './session.ts';
 
 const HOTLINE = 'gb-lantern';
 const LEAVING = 'gb-crossbar';
 const GONE = 'fr-littoral';
 const TOLD = 'gb-crossbar-north';
+const KEPT = 'de-kinderwacht';
 
 const operated = operate({
   [HOTLINE]: {},
@@ -21,6 +22,7 @@ const operated = operate({
   [LEAVING]: { countries: ['GB'] },
   [GONE]: { countries: ['FR'] },
   [TOLD]: { countries: ['IE'] },
+  [KEPT]: { countries: ['DE'] },
 });
 const { run, submit, untilStatus, letDie, open } = operated;
 
@@ -44,7 +46,7 @@ describe('offboard', () => {
     const id = await submit('GB', 'onward-refused');
     await untilStatus(id, LEAVING, 'delivered');
     await letDie(LEAVING, 'urgent');
-    await writePartner(`${operated.relay.dataDir}/registry`, LEAVING, { countries: [] });
+    await deployPartner(operated.relay, LEAVING, { countries: [] });
     const refused = await run('offboard', LEAVING);
     expect(refused).toMatchObject({ exit: 3 });
     expect(refused.text).toContain('has not opened 1 referrals (1 high)');
@@ -87,7 +89,7 @@ describe('the news of a withdrawal', () => {
     await run('suspend', TOLD);
     await operated.hotline.withdraw(id, 'error');
     await until('the news is owed', async () => (await countWithdrawals()) === 1);
-    await writePartner(`${operated.relay.dataDir}/registry`, TOLD, { countries: [] });
+    await deployPartner(operated.relay, TOLD, { countries: [] });
     const refused = await run('offboard', TOLD);
     expect([refused.exit, refused.text]).toEqual([
       3,
@@ -104,12 +106,11 @@ describe('the news of a withdrawal', () => {
 });
 
 describe('an agency that is gone from the registry', () => {
-  it('keeps what is owed to it, and can be offboarded by whoever says that it is gone', async () => {
-    await operated.relay.sweepNow();
+  it('keeps what is owed to it, and can be offboarded', async () => {
     const [first, second] = [await submit('FR'), await submit('FR')];
     await untilStatus(first, GONE, 'delivered');
     await untilStatus(second, GONE, 'delivered');
-    await rm(`${operated.relay.dataDir}/registry/${GONE}.json`);
+    await deployPartner(operated.relay, GONE, 'gone');
 
     const again = await run('redeliver', `${HOTLINE}/${first}`, GONE);
     expect([again.exit, again.text]).toEqual([0, expect.stringContaining('it goes out when its file is back')]);
@@ -118,20 +119,40 @@ describe('an agency that is gone from the registry', () => {
       exit: 0,
       text: expect.stringContaining('2  owed anew') as string,
     });
-    expect(await run('offboard', GONE, '--hand-over')).toMatchObject({
-      exit: 3,
-      text: expect.stringContaining('is not in the registry of this checkout') as string,
-    });
-    expect(await run('offboard', GONE, '--gone')).toMatchObject({
+    expect(await run('offboard', GONE)).toMatchObject({
       exit: 3,
       text: expect.stringContaining('has not opened 2') as string,
     });
-    const { exit, text } = await run('offboard', GONE, '--gone', '--hand-over');
+    const { exit, text } = await run('offboard', GONE, '--hand-over');
     expect([exit, text]).toEqual([0, expect.stringMatching(/2 referrals went to int-clearing.*Put its file back/)]);
     await operated.relay.sweepNow();
     const heir = await callAgency(operated.relay, 'int-clearing');
     while (!heir.opened.has(first) || !heir.opened.has(second)) await heir.work();
     expect((await run('status')).text).toMatch(/SUSPENDED {2}fr-littoral since .*: offboarded\n/);
+  });
+});
+
+describe('a checkout with another registry than the relay works by', () => {
+  it('lets no agency go: not one that has its countries still, nor one that only this checkout lacks', async () => {
+    const registry = `${operated.relay.dataDir}/registry`;
+    await writePartner(registry, KEPT, { countries: [] });
+    expect(await run('offboard', KEPT, '--json')).toMatchObject({
+      exit: 3,
+      result: { error: { code: 'other-registry' } },
+    });
+    await rm(`${registry}/${KEPT}.json`);
+    const { exit, text } = await run('offboard', KEPT, '--hand-over');
+    expect([exit, text]).toEqual([3, expect.stringContaining('works by another registry')]);
+    expect((await run('status')).text).not.toContain(`SUSPENDED  ${KEPT}`);
+
+    await deployPartner(operated.relay, KEPT, { countries: [] });
+    expect((await run('offboard', KEPT)).exit).toBe(0);
+  });
+
+  it("is not told from the relay's before its first sweep", async () => {
+    const session = sessionIn(new World(), testRegistry({ 'de-police': { countries: [] } }));
+    session.cloud.ledger.notedRegistry = () => Promise.resolve(undefined);
+    await expect(offboard(session, 'de-police', {})).rejects.toMatchObject({ code: 'registry-unknown', exit: 4 });
   });
 });
 

@@ -52,6 +52,7 @@ export function operate(partners: Readonly<Record<string, object>>): Operated {
   beforeAll(async () => {
     registryDir = await makeRegistry(partners);
     relay = await startRelay({ sweepEverySeconds: 0, registryDir, log: (_, line) => void log.push(line) });
+    await relay.sweepNow();
     await confirmKeys(relay.profilesDir);
     hotline = await callHotline(relay, HOTLINE);
   });

@@ -66,6 +66,15 @@ export async function writePartner(folder: string, id: string, changes: object):
   await writeFile(path, JSON.stringify({ ...partner, ...changes }));
 }
 
+/** Deploys a registry in which that partner is changed, or gone: sweep works by it from now on. */
+export async function deployPartner(relay: LocalRelay, id: string, changes: object | 'gone'): Promise<void> {
+  const folder = join(relay.dataDir, 'registry');
+  if (changes === 'gone') await rm(join(folder, `${id}.json`));
+  else await writePartner(folder, id, changes);
+  await relay.crash('sweep');
+  await relay.sweepNow();
+}
+
 export const removeFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });
 
 /** A sample document with changes, unlike any other: the same again would be the same referral. */

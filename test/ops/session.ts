@@ -3,8 +3,9 @@ import type { Session } from '../../ops/session.ts';
 import { makeIo } from '../support/heard-io.ts';
 import { STAGE, type World } from '../support/world.ts';
 
-/** A command of the operator at work on the doubles. */
+/** A command of the operator at work on the doubles, in a checkout with the registry that the relay works by. */
 export function sessionIn(world: World, registry = world.registry): Session {
+  world.ledger.registry = registry.digest;
   return {
     cloud: {
       stage: STAGE,

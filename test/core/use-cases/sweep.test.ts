@@ -244,6 +244,7 @@ describe('a run of sweep', () => {
         { what: 'partners', kind: 'agency' },
       ],
     ],
+    ['ledger.noteRegistry', [{ what: 'registry' }]],
   ])('does without %s, if it must', async (point, failures) => {
     const world = new World();
     await oweMany(world, 3, 'de-police');

@@ -19,7 +19,7 @@ export function partnersOfEverySort(region: string): RegistryFile[] {
   ];
   const here = [{ generation: 1 }];
   return [
-    file('gb-lantern', { kind: 'hotline', intakeKeys: here }),
+    file('gb-lantern', { kind: 'hotline', intakeKeys: here, limits: { submissionsPerMinute: 600 } }),
     file('us-beacon', { kind: 'hotline', intakeKeys: ownKey(BEACON) }),
     // A certificate, a role of the relay's account, a key of the relay's account.
     file('de-kinderwacht', { kind: 'agency', countries: ['DE'], kmsKeys: here, rolesAnywhere: signIn('kinderwacht') }),
@@ -27,6 +27,7 @@ export function partnersOfEverySort(region: string): RegistryFile[] {
     file('gb-crossbar', {
       kind: 'agency',
       countries: ['GB'],
+      forwards: true,
       kmsKeys: here,
       principal: `arn:aws:iam::${CROSSBAR}:role/units/referrals`,
       page: 'duty@crossbar.example',

@@ -35,7 +35,7 @@ const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
   deliver: (place) => [
     readLedger(place),
     writeLedger(place, ['PutItem', 'UpdateItem', 'DeleteItem']),
-    receiveFrom('Dispatch', dispatchQueues(place)),
+    receiveDispatch(place),
     sendTo(
       'Agencies',
       LANES.flatMap((lane) => agencyInboxes(place, lane)),
@@ -48,11 +48,7 @@ const ACCESS: Readonly<Record<FunctionName, (place: Place) => Statement[]>> = {
     writeLedger(place, ['PutItem', 'UpdateItem']),
     sendTo('Hotlines', hotlineInboxes(place)),
   ],
-  collect: (place) => [
-    readLedger(place),
-    writeLedger(place, ['UpdateItem'], BUCKETS),
-    receiveFrom('Hotlines', hotlineInboxes(place)),
-  ],
+  collect: (place) => [readLedger(place), writeLedger(place, ['UpdateItem'], BUCKETS), collectOutcomes(place)],
   query: (place) => [readLedger(place), readIntakeKeys(place)],
   sweep: (place) => [
     readLedger(place),
@@ -129,11 +125,19 @@ const countDispatched = (place: Place): Statement => ({
   Resource: dispatchQueues(place),
 });
 
-const receiveFrom = (whom: string, queues: string[]): Statement => ({
-  Sid: `ReceiveFrom${whom}`,
+/** For Lambda, which receives in the function's name (Lambda Developer Guide, "Using Lambda with Amazon SQS"). */
+const receiveDispatch = (place: Place): Statement => ({
+  Sid: 'ReceiveDispatch',
   Effect: 'Allow',
   Action: [...RECEIVE, ...LOOK],
-  Resource: queues,
+  Resource: dispatchQueues(place),
+});
+
+const collectOutcomes = (place: Place): Statement => ({
+  Sid: 'CollectOutcomes',
+  Effect: 'Allow',
+  Action: ['sqs:DeleteMessage', 'sqs:ReceiveMessage'],
+  Resource: hotlineInboxes(place),
 });
 
 /**

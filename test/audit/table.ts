@@ -64,7 +64,7 @@ const MAY: Readonly<Record<Sort, Rights>> = {
   'inbox of a hotline': {
     answer: { always: SEND },
     sweep: { always: SEND },
-    collect: { always: RECEIVE },
+    collect: { always: ['sqs:DeleteMessage', 'sqs:ReceiveMessage'] },
     operator: { always: COUNT },
     administrator: { always: everythingBut(...SEND, ...TAKE) },
   },

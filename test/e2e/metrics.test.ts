@@ -1,17 +1,14 @@
 import { join } from 'node:path';
-import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { type Hotline, loadHotlineProfile } from '../../client/index.ts';
 import { METRIC_NAMESPACE } from '../../core/metrics.ts';
-import { ledgerTable } from '../../core/names.ts';
 import { signRequest } from '../../core/profile.ts';
-import { MINUTE, toTimestamp } from '../../core/time.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
 import type { LocalRelay } from '../../local/relay.ts';
 import { draft, until } from '../ops/operator.ts';
+import { ageRow } from '../support/aged-rows.ts';
 import type { FaultyCloud } from '../support/faulty-cloud.ts';
 import { startFaultyRelay } from '../support/faulty-relay.ts';
 import { readMetrics } from '../support/raised-alarms.ts';
@@ -96,18 +93,7 @@ async function journey(): Promise<void> {
 
   const waiting = await submit('immediate');
   await until('it is delivered', async () => (await hotline.status(waiting)).routes[0]?.status === 'delivered');
-  await relay.clients.dynamodb.send(
-    new UpdateItemCommand({
-      TableName: ledgerTable(relay.stage),
-      Key: marshall({ pk: `${HOTLINE}#${waiting}`, sk: `route#${AGENCY}` }),
-      UpdateExpression: 'SET #row.owedSince = :then, dueAt = :past',
-      ExpressionAttributeNames: { '#row': 'row' },
-      ExpressionAttributeValues: marshall({
-        ':then': toTimestamp(Date.now() - 20 * MINUTE),
-        ':past': toTimestamp(Date.now() - MINUTE),
-      }),
-    }),
-  );
+  await ageRow(relay, { hotline: HOTLINE, id: waiting }, `route#${AGENCY}`);
   await under({ service: 'sns', operation: 'Publish', error: 'AuthorizationError' }, () => relay.sweepNow());
   await under({ service: 'sqs', operation: 'GetQueueAttributes', error: 'AccessDenied' }, () => relay.sweepNow());
   for (const event of ['answered', 'inbox-failed', 'due-failed', 'refused', 'failed', 'page-failed', 'swept'])

@@ -11,7 +11,8 @@ import type { Policy } from '../../audit/simulator.ts';
 import type { World } from '../../audit/surroundings.ts';
 import type { Hotline, Outcome } from '../../client/index.ts';
 import type { ReferralMessage } from '../../core/contracts.ts';
-import { agencyAlias, agencyQueue, FUNCTIONS, type FunctionName, intakeAlias } from '../../core/names.ts';
+import { agencyAlias, agencyQueue, FUNCTIONS, type FunctionName, intakeAlias, type Lane } from '../../core/names.ts';
+import { LOOK, RECEIVE } from '../../lib/queue-policies.ts';
 import { confirmKeys } from '../../local/confirm-keys.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
 import type { Authorize } from '../../local/kms/kms.ts';
@@ -23,7 +24,11 @@ import {
   RELAY_ACCOUNT,
 } from '../../local/principals.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
+import { ops, until } from '../ops/operator.ts';
+import { ageRow } from '../support/aged-rows.ts';
 import { files, REGION, world } from '../support/audited-stage.ts';
+import { InterposedCloud } from '../support/interposed-cloud.ts';
+import { JudgedCalls } from '../support/judged-calls.ts';
 
 /*
  * The embedded cloud, whose KMS asks a policy simulator that others wrote about the very policies that are deployed, in
@@ -36,22 +41,30 @@ const AGENCIES = ['be-dijkwacht', 'de-kinderwacht', 'fr-littoral', 'gb-crossbar'
 const folder = mkdtempSync(join(tmpdir(), 'referral-relay-test-'));
 const deployed = authorizeBy(world);
 let judge: Authorize = deployed;
+const calls = new JudgedCalls(world);
+const cloud = new InterposedCloud((call) => calls.judge(call));
 let relay: LocalRelay;
 
 beforeAll(async () => {
   for (const { name, text } of files) writeFileSync(join(folder, name), text);
-  relay = await startRelay({ registryDir: folder, sweepEverySeconds: 0, authorize: (request) => judge(request) });
+  relay = await startRelay({
+    registryDir: folder,
+    sweepEverySeconds: 0,
+    authorize: (request) => judge(request),
+    interpose: (endpoints) => cloud.open(endpoints),
+  });
   await confirmKeys(relay.profilesDir);
 });
 afterAll(async () => {
   await relay?.close();
+  await cloud.close();
   rmSync(folder, { recursive: true });
 });
 
 /** Each with its own reference: the same draft would be the same referral. */
-const draft = (reference: string): object => ({
-  ...(JSON.parse(readFileSync(new URL('../../samples/routine.json', import.meta.url), 'utf8')) as object),
-  routing: { suspect: ['DE', 'FR'], victim: ['GB', 'BE'] },
+const draft = (reference: string, sample = 'routine', routing = { suspect: ['DE', 'FR'], victim: ['GB', 'BE'] }) => ({
+  ...(JSON.parse(readFileSync(new URL(`../../samples/${sample}.json`, import.meta.url), 'utf8')) as object),
+  routing,
   originator: { reference },
 });
 
@@ -76,6 +89,52 @@ describe('under the policies that are deployed', () => {
     const outcomes = await collect(hotline);
     expect(outcomes).toHaveLength(2 * AGENCIES.length);
     expect(outcomes.every((outcome) => outcome.kind === 'outcome' && outcome.check === 'verified')).toBe(true);
+  });
+
+  it('a referral that nobody opens is told of, sent further and withdrawn', async () => {
+    const hotline = await callHotline(relay, HOTLINE);
+    const { id } = await hotline.submit(draft('unopened', 'immediate', { suspect: ['GB'], victim: [] }));
+    await peek('gb-crossbar', id, 'urgent');
+    expect(await ageRow(relay, { hotline: HOTLINE, id }, 'route#gb-crossbar')).toBe(true);
+    await relay.sweepNow();
+    await hotline.route(id, { suspect: ['FR'], victim: [] });
+    const crossbar = await callAgency(relay, 'gb-crossbar');
+    while (!crossbar.opened.has(id)) await crossbar.work();
+    await crossbar.client.sendOn({ hotline: HOTLINE, id }, { suspect: [], victim: ['BE'] });
+    await hotline.withdraw(id, 'error');
+    while (crossbar.withdrawals.length === 0) await crossbar.work();
+    expect(await ageRow(relay, { hotline: HOTLINE, id }, 'statement#outcome#gb-crossbar#00')).toBe(true);
+    await relay.sweepNow();
+    await collect(hotline);
+    const { routes } = await hotline.status(id);
+    expect(routes.map(({ agency: to }) => to)).toEqual(['be-dijkwacht', 'fr-littoral', 'gb-crossbar']);
+  });
+
+  it('a referral whose delivery failed goes out again', async () => {
+    const hotline = await callHotline(relay, HOTLINE);
+    await ops(relay, 'suspend', 'be-dijkwacht');
+    const { id } = await hotline.submit(draft('held', 'routine', { suspect: ['BE'], victim: [] }));
+    await until('it failed', () => ageRow(relay, { hotline: HOTLINE, id }, 'route#be-dijkwacht', 1));
+    await ops(relay, 'resume', 'be-dijkwacht');
+    await relay.sweepNow();
+    await peek('be-dijkwacht', id);
+  });
+
+  it('the functions are refused nothing, and need all that they are allowed', () => {
+    expect(calls.refused).toEqual([]);
+    const allowed = world.stage.actors
+      .filter(({ kind }) => kind === 'function')
+      .flatMap(({ name, policies }) => policies.map(({ statements }) => ({ name, statements })))
+      .flatMap(({ name, statements }) =>
+        statements.flatMap(({ Sid, Action }) => Action.map((action) => `${name}: ${Sid}: ${action}`)),
+      );
+    const notSeen = allowed.filter((what) => !/: (?:kms|logs):/.test(what) && !calls.needed.has(what));
+    expect(notSeen).toEqual([
+      // Lambda receives in the name of the function, and here a pump does.
+      ...[...RECEIVE, ...LOOK].map((action) => `deliver: ReceiveDispatch: ${action}`),
+      // When custody ends.
+      'sweep: WriteLedger: dynamodb:DeleteItem',
+    ]);
   });
 });
 
@@ -110,11 +169,11 @@ function messageFor({ messages }: Target, id: string): ReferralMessage {
 }
 
 /** The message in an agency's queue, left there. */
-async function peek(of: string, id: string): Promise<ReferralMessage> {
+async function peek(of: string, id: string, lane: Lane = 'routine'): Promise<ReferralMessage> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const { Messages = [] } = await relay.clients.sqs.send(
       new ReceiveMessageCommand({
-        QueueUrl: relay.queueUrl(agencyQueue(relay.stage, of, 'routine')),
+        QueueUrl: relay.queueUrl(agencyQueue(relay.stage, of, lane)),
         MaxNumberOfMessages: 10,
         VisibilityTimeout: 0,
         WaitTimeSeconds: 1,

@@ -68,8 +68,6 @@ describe('the roles of the functions', () => {
   });
 
   const KEYS = `arn:aws:kms:${REGION}:${ACCOUNT}:key/*`;
-  const RECEIVE =
-    'sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:ReceiveMessage sqs:GetQueueAttributes sqs:GetQueueUrl';
 
   /** Actions by role, each with the last part of its resources. */
   const access = Object.fromEntries(
@@ -97,7 +95,7 @@ describe('the roles of the functions', () => {
         'logs:CreateLogStream logs:PutLogEvents ON deliver:*',
         'dynamodb:GetItem dynamodb:Query ON ledger',
         'dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem ON ledger',
-        `${RECEIVE} ON dispatch-urgent dispatch-routine`,
+        'sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:ReceiveMessage sqs:GetQueueAttributes sqs:GetQueueUrl ON dispatch-urgent dispatch-routine',
         'sqs:SendMessage ON ??-*-urgent ???-*-urgent ??-*-routine ???-*-routine',
         `kms:ReEncryptFrom ON ${KEYS}`,
         `kms:ReEncryptTo ON ${KEYS}`,
@@ -118,7 +116,7 @@ describe('the roles of the functions', () => {
         'logs:CreateLogStream logs:PutLogEvents ON collect:*',
         'dynamodb:GetItem dynamodb:Query ON ledger',
         'dynamodb:UpdateItem ON ledger',
-        `${RECEIVE} ON ??-*-outcomes ???-*-outcomes`,
+        'sqs:DeleteMessage sqs:ReceiveMessage ON ??-*-outcomes ???-*-outcomes',
       ],
     ],
     [

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type SigningJwk, thumbprint } from '../../core/keys.ts';
 import {
@@ -14,7 +15,7 @@ import { SigningJwk as SigningJwkSchema } from '../../core/keys.ts';
 import { readRegistryDir } from '../../lambda/registry-files.ts';
 import { createAuthority } from '../support/certificates.ts';
 
-const SAMPLE = new URL('../../registry/sample', import.meta.url).pathname;
+const SAMPLE = fileURLToPath(new URL('../../registry/sample', import.meta.url));
 
 const newJwk = (curve: 'Ed25519' | 'P-256' = 'Ed25519'): SigningJwk => {
   const { publicKey } =

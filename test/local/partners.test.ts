@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadProfile } from '../../client/profile.ts';
 import { SigningJwk, thumbprint } from '../../core/keys.ts';
@@ -11,7 +12,7 @@ import { addSigningKeys, writeProfiles, writeRegistry } from '../../local/partne
 import { agencyPrincipal, listCallers } from '../../local/principals.ts';
 import type { KeyArns } from '../../local/resources.ts';
 
-const SAMPLE = readRegistryDir(new URL('../../registry/sample', import.meta.url).pathname);
+const SAMPLE = readRegistryDir(fileURLToPath(new URL('../../registry/sample', import.meta.url)));
 const REAL = '11111111-2222-4333-8444-555555555555';
 /** As if KMS had made a key in the account that the record names, or in the relay's. */
 const keyArns: KeyArns = (_partner, { arn }) =>

@@ -1,5 +1,3 @@
-import { styleText } from 'node:util';
-
 /** How words stand out on a terminal; nothing is said by colour alone. */
 export interface Style {
   strong: (text: string) => string;
@@ -12,18 +10,23 @@ export interface Style {
 
 const plain = (text: string): string => text;
 
-type Format = Parameters<typeof styleText>[0];
+/** By number as in ECMA-48, for Node has `styleText` only since 20.12. */
+const format =
+  (on: number, off: number) =>
+  (text: string): string =>
+    `\u001b[${on}m${text}\u001b[${off}m`;
 
+/** @param colour whether `Io.out` shows colours */
 export function createStyle(colour: boolean): Style {
-  // Whether the stream is a terminal was decided already (`Io.colour`), for `out` need not be the process's own.
-  const as = (format: Format) =>
-    colour ? (text: string) => styleText(format, text, { validateStream: false }) : plain;
+  if (!colour) return { strong: plain, good: plain, warning: plain, bad: plain, urgent: plain, plain };
+  const bold = format(1, 22);
+  const red = format(31, 39);
   return {
-    strong: as('bold'),
-    good: as('green'),
-    warning: as('yellow'),
-    bad: as('red'),
-    urgent: as(['bold', 'red']),
+    strong: bold,
+    good: format(32, 39),
+    warning: format(33, 39),
+    bad: red,
+    urgent: (text) => bold(red(text)),
     plain,
   };
 }

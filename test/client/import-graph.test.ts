@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 
@@ -38,6 +39,19 @@ async function importsOf(entry: string): Promise<Imports> {
   return imports;
 }
 
+/** What the client has of Node's modules, each seen to be in Node 20.9: with one that is missing it would not start. */
+const IN_NODE_20_9 = new Set(
+  Object.entries({
+    crypto:
+      'createDecipheriv createHash createPrivateKey createPublicKey generateKeyPairSync randomUUID sign verify X509Certificate',
+    fs: 'readFileSync readlinkSync',
+    'fs/promises': 'access chmod mkdir open readdir readFile rename rm rmdir stat writeFile',
+    os: 'hostname',
+    'readline/promises': 'createInterface',
+    'timers/promises': 'setTimeout',
+  }).flatMap(([module, names]) => names.split(' ').map((name) => `${module}: ${name}`)),
+);
+
 const ofAws = (packages: Set<string>) =>
   [...packages].filter((name) => name.startsWith('@aws-sdk/') || name.startsWith('@smithy/'));
 
@@ -59,5 +73,23 @@ describe('what the client loads', () => {
     const { files } = await importsOf('client/index.ts');
     expect(files.filter((file) => !/^(client|core)\//.test(file))).toEqual([]);
     expect(files.filter((file) => /^core\/(use-cases|api|calls|ledger)/.test(file))).toEqual([]);
+  });
+
+  it('of Node is in Node 20.9, the oldest that package.json allows', async () => {
+    const { engines }: { engines: { node: string } } = JSON.parse(await readFile('package.json', 'utf8'));
+    expect(engines.node).toBe('>=20.9');
+    const used = new Set<string>();
+    for (const entry of ['client/cli.ts', 'client/index.ts']) {
+      for (const file of (await importsOf(entry)).files.filter((name) => /^(client|core)\//.test(name))) {
+        const text = await readFile(file, 'utf8');
+        for (const [, names = '', module = ''] of text.matchAll(/^import \{ ([^}]+) \} from 'node:([^']+)';$/gm)) {
+          for (const name of names.split(',').map((given) => given.trim())) {
+            if (!name.startsWith('type ')) used.add(`${module}: ${name.replace(/ as .*/, '')}`);
+          }
+        }
+      }
+    }
+    expect(used).toContain('crypto: createHash');
+    expect([...used].filter((name) => !IN_NODE_20_9.has(name))).toEqual([]);
   });
 });

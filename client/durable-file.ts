@@ -34,25 +34,31 @@ export async function writeDurably(file: string, value: object): Promise<void> {
   await syncFolder(path.dirname(file));
 }
 
+/** What a file system says that knows no such call for folders, as some shared ones: it does what it can without. */
+const CANNOT = new Set(['EINVAL', 'ENOTSUP', 'EBADF']);
+
 /** Without it what was renamed, or made, in a folder may be lost. Windows has no such call. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder);
   try {
     await handle.sync();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && CANNOT.has(String(error.code)))) throw error;
   } finally {
     await handle.close();
   }
 }
 
 /** Makes a folder, and those above it, for the owner alone. */
-export async function makePrivateFolder(folder: string): Promise<void> {
+export async function makePrivateFolder(name: string): Promise<void> {
+  const folder = path.resolve(name);
   const made = await mkdir(folder, { recursive: true, mode: 0o700 });
   if (made === undefined) return;
   // `mode` is subject to the umask, which may only take away; an inherited ACL may not.
   if (process.platform !== 'win32') await chmod(folder, 0o700);
-  const top = path.dirname(path.resolve(made));
-  let above = path.resolve(folder);
+  const top = path.dirname(made);
+  let above = folder;
   do {
     above = path.dirname(above);
     await syncFolder(above);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makePrivateFolder, writeDurably } from '../../client/durable-file.ts';
+import { makePrivateFolder, syncFolder, writeDurably } from '../../client/durable-file.ts';
 
 const posix = process.platform !== 'win32';
 const module = new URL('../../client/durable-file.ts', import.meta.url).href;
@@ -47,7 +47,26 @@ describe('a durable write', () => {
   });
 });
 
+describe('a folder', () => {
+  // No file system for files that can be had everywhere is without the call; that of the processes is.
+  it.runIf(process.platform === 'linux')('is left as it is where it cannot be synced', async () => {
+    await expect(syncFolder('/proc')).resolves.toBeUndefined();
+  });
+
+  it('that is not there cannot be synced', async () => {
+    await expect(syncFolder(path.join(home, 'nowhere'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
 describe('a private folder', () => {
+  it('is made where its name leads, also through what is not there', async () => {
+    const there = path.join(home, 'there');
+    await mkdir(there);
+    await makePrivateFolder(`${there}/missing/../../led/here`);
+    expect(await readdir(path.join(home, 'led'))).toEqual(['here']);
+    expect(await readdir(there)).toEqual([]);
+  });
+
   it('may be made with those above it, and made again', async () => {
     const folder = path.join(home, 'a', 'b', 'c');
     await makePrivateFolder(folder);

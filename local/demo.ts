@@ -29,7 +29,10 @@ for (const [signal, number] of [
   process.on(signal, () => void starting.then((relay) => relay.close().finally(end), end));
 }
 write('referral-relay: a demonstration with invented partners and invented referrals.');
-const relay = await starting;
+const relay = await starting.catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
 try {
   await confirmKeys(relay.profilesDir);
   await tellJourney(relay, narrator, log);

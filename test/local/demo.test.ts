@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../support/command.ts';
 import { publishOutput } from '../support/leaks.ts';
@@ -25,4 +27,16 @@ it.each([
   child.kill('SIGINT');
   expect(await once(child, 'exit')).toEqual([130, null]);
   expect(await readdir(folder.path())).toEqual([]);
+});
+
+it('the demonstration says in one line why it cannot start', async () => {
+  const child = spawn(process.execPath, ['local/demo.ts'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: path.join(folder.path(), 'missing') },
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [said, exited] = await Promise.all([text(child.stderr), once(child, 'exit'), text(child.stdout)]);
+  publishOutput('demo', said);
+  expect(said).toMatch(/^ENOENT: .*missing.*\n$/);
+  expect(exited).toEqual([1, null]);
 });

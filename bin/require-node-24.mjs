@@ -1,5 +1,7 @@
 // Loaded before every npm script of this repository: the sources are TypeScript that Node 24 runs directly.
 // `npm ci` installs that Node as a dev dependency and puts it first on the PATH of npm scripts.
+import { existsSync, readdirSync } from 'node:fs';
+
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major < 24) {
   process.stderr.write(
@@ -8,4 +10,16 @@ if (major < 24) {
       'allow them for this folder (npm ci --ignore-scripts=false), or put Node 24 on your PATH.\n',
   );
   process.exit(1);
+}
+
+// npm leaves out, without a word, the native parts that do not name the Node it runs on. The tests cannot do without.
+const parts = new URL('../node_modules/@rolldown/', import.meta.url);
+if (process.argv[1]?.endsWith('vitest.mjs') && existsSync(parts)) {
+  if (!readdirSync(parts).some((name) => name.startsWith('binding-'))) {
+    process.stderr.write(
+      '`npm ci` has left out what the tests need, as it does on a Node older than 20.19 or 22.12.\n' +
+        'Put a newer one on your PATH (`node --version` tells which is there), and run `npm ci` again.\n',
+    );
+    process.exit(1);
+  }
 }

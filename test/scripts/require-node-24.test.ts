@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/command.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/require-node-24.mjs', import.meta.url));
+
+/* A checkout in which npm has left out the native parts of what the tests run on, as it does on an old Node. */
+
+const checkout = temporaryFolder();
+beforeEach(() => {
+  for (const folder of ['bin', 'node_modules/@rolldown/pluginutils'])
+    mkdirSync(checkout.path(folder), { recursive: true });
+  copyFileSync(PROGRAM, checkout.path('bin/require-node-24.mjs'));
+  for (const name of ['vitest.mjs', 'demo.mjs']) writeFileSync(checkout.path(name), "console.log('it runs');");
+});
+
+const run = (program: string): Promise<{ exit: unknown; out: string; err: string }> =>
+  new Promise((resolve) => {
+    const args = ['--import', './bin/require-node-24.mjs', path.join('.', program)];
+    execFile(process.execPath, args, { cwd: checkout.path() }, (error, out, err) =>
+      resolve({ exit: error?.code ?? 0, out, err }),
+    );
+  });
+
+describe('a checkout without native parts', () => {
+  it('says on which Node to install the tests again', async () => {
+    const { exit, out, err } = await run('vitest.mjs');
+    expect([exit, out]).toEqual([1, '']);
+    expect(err).toMatch(/older than 20\.19 or 22\.12\.\n.*npm ci/);
+  });
+
+  it('runs what needs none', async () => {
+    expect(await run('demo.mjs')).toEqual({ exit: 0, out: 'it runs\n', err: '' });
+  });
+
+  it('runs the tests once they are there', async () => {
+    mkdirSync(checkout.path('node_modules/@rolldown/binding-linux-x64-gnu'));
+    expect(await run('vitest.mjs')).toEqual({ exit: 0, out: 'it runs\n', err: '' });
+  });
+});

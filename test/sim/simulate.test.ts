@@ -63,7 +63,8 @@ describe('a run of the simulation', () => {
       });
     }
     expect([...counts.keys()].toSorted()).toEqual(EXPECTED.toSorted());
-  });
+    // Half a minute of work for one processor, which others may want as well.
+  }, 300_000);
 });
 
 describe('a series of runs', () => {

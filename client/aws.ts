@@ -41,6 +41,9 @@ const TIME_LIMITS = {
   socketTimeout: 30 * SECOND,
 };
 
+/** Node's own connections go by the proxy that the environment names where this says so; those of the SDK would not. */
+const throughProxy = (env: NodeJS.ProcessEnv) => (env['NODE_USE_ENV_PROXY'] === '1' ? { proxyEnv: env } : {});
+
 /**
  * An agency's queues and key, through the SDK's default chain of credentials unless clients are given.
  * @throws {ClientError} `profile` if this process uses another `awsConfig` already
@@ -50,8 +53,10 @@ export function connectAws(options: AwsOptions): { inbox: AgencyInbox; contentKe
   if (options.awsConfig !== undefined) useConfigFile(options.awsConfig);
   // With the origin as endpoint the SDK does not warn about queue URLs of emulators and VPC endpoints.
   const endpoint = new URL(queues.urgent).origin;
-  const sqs = options.sqs ?? new SQSClient({ region, endpoint, requestHandler: TIME_LIMITS });
-  const kms = options.kms ?? new KMSClient({ region, requestHandler: TIME_LIMITS });
+  const agent = throughProxy(process.env);
+  const requestHandler = { ...TIME_LIMITS, httpAgent: agent, httpsAgent: agent };
+  const sqs = options.sqs ?? new SQSClient({ region, endpoint, requestHandler });
+  const kms = options.kms ?? new KMSClient({ region, requestHandler });
 
   const inbox: AgencyInbox = {
     async receive(lane, max, wait, signal) {

@@ -223,6 +223,34 @@ describe('AWS', () => {
     }
   });
 
+  it('is reached through the proxy of the environment where Node is told to use it', async () => {
+    const asked: (string | undefined)[] = [];
+    const proxy = createServer((request, answer) => {
+      asked.push(request.url);
+      answer.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end('{"__type":"ValidationException"}');
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const before = { ...process.env };
+    Object.assign(process.env, {
+      AWS_ACCESS_KEY_ID: 'AKIDAGENCY',
+      AWS_SECRET_ACCESS_KEY: 'x',
+      AWS_ENDPOINT_URL: 'http://keys.invalid',
+      HTTP_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+      NODE_USE_ENV_PROXY: '1',
+    });
+    try {
+      const urls = { urgent: 'http://queues.invalid/urgent', routine: 'http://queues.invalid/routine' };
+      const { inbox, contentKeys } = connectAws({ queues: urls, kmsKey, region: REGION });
+      await expect(inbox.receive('urgent', 1, 0)).rejects.toMatchObject({ code: 'aws-request' });
+      await expect(contentKeys.unwrap('AAAA', context)).rejects.toMatchObject({ code: 'aws-request' });
+      expect(asked).toEqual(['http://queues.invalid/', 'http://keys.invalid/']);
+    } finally {
+      process.env = before;
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
+
   it('is found through the configuration file of the profile, of which a process has one', async () => {
     const awsConfig = path.join(folder, 'aws-config');
     const text = `[default]

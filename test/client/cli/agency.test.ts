@@ -1,6 +1,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { quote } from '../../../client/cli/failure.ts';
 import type { Io } from '../../../client/cli/io.ts';
 import { createHotline, type Hotline } from '../../../client/hotline.ts';
 import type { InboxMessage } from '../../../client/inbox.ts';
@@ -82,7 +83,7 @@ describe('poll', () => {
       '             2027-05-22; request at behoerden@brieftaube.example',
       '  Handling   TLP:AMBER; may be sent on',
       '  Ask        Duty desk; +442079460101; duty@hotline.example; their reference HL-2026-118377',
-      `  Answer     referral-relay agency answer gb-hotline ${id} STATUS --profile ${home}`,
+      `  Answer     referral-relay agency answer gb-hotline ${id} STATUS --profile ${quote(home)}`,
       '',
       '',
     ]);
@@ -231,7 +232,7 @@ describe('poll', () => {
     expect(exit).toBe(6);
     expect(out).toContain(`ROUTINE  ${shown}`);
     expect(err).toContain(`left  us-hotline/${id}, version 1\n  The signing key of us-hotline is not trusted yet.`);
-    expect(err).toContain(`referral-relay trust us-hotline --profile ${home}`);
+    expect(err).toContain(`referral-relay trust us-hotline --profile ${quote(home)}`);
     expect(left()).toHaveLength(1);
   });
 

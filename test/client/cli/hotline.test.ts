@@ -1,5 +1,6 @@
 import { symlink } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { quote } from '../../../client/cli/failure.ts';
 import type { OutcomeStatement } from '../../../core/contracts.ts';
 import { MINUTE, SECOND } from '../../../core/time.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
@@ -132,7 +133,7 @@ describe('status', () => {
     const { exit, out } = await hotline(['status', id]);
     expect(exit).toBe(5);
     expect(out).toContain(`an answer of de-police: not verified yet: The signing key of de-police is not trusted yet.`);
-    expect(out).toContain(`referral-relay trust de-police --profile ${the.home}`);
+    expect(out).toContain(`referral-relay trust de-police --profile ${quote(the.home)}`);
     const [record] = records(await hotline(['status', id, '--json']));
     expect(JSON.stringify(record)).toContain('"code":"untrusted-key"');
   });

@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { quote } from '../../../client/cli/failure.ts';
 import type { Io } from '../../../client/cli/io.ts';
 import { createHotline } from '../../../client/hotline.ts';
 import { createJournalFolder } from '../../../client/journal.ts';
@@ -153,7 +154,7 @@ describe('one draft', () => {
     await writeHotline(the.home, 'gb-hotline', { confirmed: { partners: {} } });
     const { exit, err } = await submit([await write('case.json', routine)]);
     expect({ exit, sent: sent() }).toEqual({ exit: 5, sent: 0 });
-    expect(err).toContain(`run "referral-relay trust gb-hotline --profile ${the.home}"`);
+    expect(err).toContain(`run "referral-relay trust gb-hotline --profile ${quote(the.home)}"`);
   });
 
   it('is refused by an agency that nobody has', async () => {

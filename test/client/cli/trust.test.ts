@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { quote } from '../../../client/cli/failure.ts';
 import type { Io } from '../../../client/cli/io.ts';
 import { groups } from '../../../client/cli/keygen.ts';
 import { toTimestamp } from '../../../core/time.ts';
@@ -66,7 +67,7 @@ describe('trust', () => {
         .join(''),
     );
     expect(err).toContain('Compare each fingerprint with its owner, by telephone or in person');
-    expect(err).toContain(`referral-relay trust PARTNER --profile ${folder.path()}`);
+    expect(err).toContain(`referral-relay trust PARTNER --profile ${quote(folder.path())}`);
     expect(await confirmed()).toEqual({});
   });
 

@@ -12,6 +12,10 @@ if (major < 24) {
   process.exit(1);
 }
 
+// What runs on this machine is not asked for through a proxy, whatever else the environment names one for.
+const direct = process.env.no_proxy || process.env.NO_PROXY;
+if (direct !== '*') process.env.no_proxy = direct ? `${direct},127.0.0.1` : '127.0.0.1';
+
 // npm leaves out, without a word, the native parts that do not name the Node it runs on. The tests cannot do without.
 const parts = new URL('../node_modules/@rolldown/', import.meta.url);
 if (process.argv[1]?.endsWith('vitest.mjs') && existsSync(parts)) {

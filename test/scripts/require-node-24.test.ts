@@ -17,10 +17,10 @@ beforeEach(() => {
   for (const name of ['vitest.mjs', 'demo.mjs']) writeFileSync(checkout.path(name), "console.log('it runs');");
 });
 
-const run = (program: string): Promise<{ exit: unknown; out: string; err: string }> =>
+const run = (program: string, env: NodeJS.ProcessEnv = {}): Promise<{ exit: unknown; out: string; err: string }> =>
   new Promise((resolve) => {
     const args = ['--import', './bin/require-node-24.mjs', path.join('.', program)];
-    execFile(process.execPath, args, { cwd: checkout.path() }, (error, out, err) =>
+    execFile(process.execPath, args, { cwd: checkout.path(), env: { ...process.env, ...env } }, (error, out, err) =>
       resolve({ exit: error?.code ?? 0, out, err }),
     );
   });
@@ -41,3 +41,22 @@ describe('a checkout without native parts', () => {
     expect(await run('vitest.mjs')).toEqual({ exit: 0, out: 'it runs\n', err: '' });
   });
 });
+
+const ASK = `
+import { createServer } from 'node:http';
+const server = createServer((_, answer) => answer.end()).listen(0, '127.0.0.1', async () => {
+  const { status } = await fetch('http://127.0.0.1:' + server.address().port);
+  console.log(status);
+  process.exit();
+});
+`;
+
+it.each(['', 'other.example'])(
+  'what runs on this machine is not asked for through a proxy (others: %j)',
+  async (others) => {
+    writeFileSync(checkout.path('ask.mjs'), ASK);
+    // Nothing listens there.
+    const proxied = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: others, no_proxy: '' };
+    expect(await run('ask.mjs', proxied)).toEqual({ exit: 0, out: '200\n', err: '' });
+  },
+);

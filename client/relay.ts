@@ -1,5 +1,12 @@
 import * as z from 'zod/mini';
-import { Acceptance, InboxItem, ReferralStatus, type Submission, TakenStatement } from '../core/contracts.ts';
+import {
+  Acceptance,
+  InboxItem,
+  ReferralStatus,
+  ROUTE_STATUSES,
+  type Submission,
+  TakenStatement,
+} from '../core/contracts.ts';
 import { ENDPOINTS, type EndpointName } from '../core/endpoints.ts';
 import { RelayError } from '../core/errors.ts';
 import { isPartnerId, isReferralId, type ReferralName } from '../core/ids.ts';
@@ -11,10 +18,17 @@ import type { Reply, Transport } from './transport.ts';
 /* The calls of the API (protocol sections 3, 7 and 8), each with its answer parsed. */
 
 const RoutesAnswer = z.object({
-  routes: z.array(z.object({ agency: PartnerId, roles: z.array(Role), countries: z.array(z.string()) })),
+  routes: z.array(
+    z.object({
+      agency: PartnerId,
+      roles: z.array(Role),
+      countries: z.array(z.string()),
+      status: z.optional(z.enum(ROUTE_STATUSES)),
+    }),
+  ),
   unrouted: z.optional(z.array(z.string())),
 });
-/** Where a referral goes, all told; `unrouted`: countries that nobody takes. */
+/** Where a referral goes, all told, with `status` once it is withdrawn; `unrouted`: countries that nobody takes. */
 export type RoutesAnswer = z.infer<typeof RoutesAnswer>;
 
 /** Items are parsed one by one, so that one from a later version does not take the others with it. */

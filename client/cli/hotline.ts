@@ -79,11 +79,7 @@ export async function withdraw(session: Session, id: string, reason: WithdrawSta
   const { routes } = await hotline.withdraw(id, reason);
   const lines = [
     `${session.style.good('withdrawn')}  ${safeLine(id)}: ${words.WITHDRAWAL[reason]}.`,
-    ...(routes.length > 0
-      ? [
-          `  Told, if they have it or may have it: ${routes.map(({ agency }) => agency).join(', ')}. What was read stays read.`,
-        ]
-      : []),
+    ...routes.map(({ agency, status }) => `  ${agency} ${words.withdrawnFrom(status)}.`),
     '  Its draft is not sent again by itself: to refer it after all, submit it with --anew.',
   ];
   await session.show({ id, status: 'withdrawn', reason, routes }, lines.join('\n'));
@@ -113,7 +109,7 @@ export async function status(session: Session, id: string): Promise<Exit> {
 function describeStatus(session: Session, { id, acceptedAt, routes, routed, unrouted }: CheckedStatus): string {
   const { strong, warning } = session.style;
   const lines = routes.flatMap((one) => [
-    `  to ${words.route(one)}: ${words.ROUTE_STATUS[one.status]}${since(one.openedAt ?? one.deliveredAt)}`,
+    `  to ${words.route(one)}: ${words.ROUTE_STATUS[one.status]}${since(one)}`,
     ...one.statements.map((taken) => `    ${describeStatement(session, one.agency, taken)}`),
   ]);
   const later = routed.map((taken) =>
@@ -125,7 +121,11 @@ function describeStatus(session: Session, { id, acceptedAt, routes, routed, unro
   return [`${strong(id)}  accepted ${words.moment(acceptedAt)}`, ...lines, ...later, ...nobody].join('\n');
 }
 
-const since = (at: string | null): string => (at === null ? '' : ` (${words.moment(at)})`);
+/** Of the other statuses no moment is known: when it was delivered is not when it was withdrawn. */
+function since({ status, deliveredAt, openedAt }: CheckedStatus['routes'][number]): string {
+  const at = status === 'opened' ? openedAt : status === 'delivered' ? deliveredAt : null;
+  return at === null ? '' : ` (${words.moment(at)})`;
+}
 
 const statusRecord = (session: Session, { routes, routed, ...facts }: CheckedStatus): object => ({
   ...facts,

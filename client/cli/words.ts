@@ -114,6 +114,18 @@ export const WITHDRAWAL = {
   legal: 'for legal reasons',
 } as const;
 
+/** What a withdrawal comes to at an agency, as the end of a sentence that begins with its name. */
+export function withdrawnFrom(status: RouteStatus | undefined): string {
+  switch (status) {
+    case 'opened':
+      return 'has opened it, and is told: what was read stays read';
+    case 'undeliverable':
+      return 'does not have it: it could not be delivered';
+    default:
+      return 'has not said that it opened it; it is told, if it may have it';
+  }
+}
+
 /** `2026-11-23 09:30 UTC` */
 export const moment = (timestamp: string): string => `${timestamp.slice(0, 10)} ${timestamp.slice(11, 16)} UTC`;
 

@@ -2,7 +2,7 @@ import { symlink } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { quote } from '../../../client/cli/failure.ts';
 import type { OutcomeStatement } from '../../../core/contracts.ts';
-import { MINUTE, SECOND } from '../../../core/time.ts';
+import { DAY, MINUTE, SECOND } from '../../../core/time.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { type Heard, records } from '../../support/command.ts';
 import { trustAll } from '../../support/partners.ts';
@@ -169,15 +169,36 @@ describe('route', () => {
 });
 
 describe('withdraw', () => {
-  it('says who is told', async () => {
+  it('says who has opened it, who has not, and that they are told', async () => {
     const id = await submitted();
+    await state('de-police', id);
     const { exit, out } = await hotline(['withdraw', id, '--reason', 'error']);
     expect(exit).toBe(0);
     expect(out).toContain(`withdrawn  ${id}: it was sent by mistake.`);
-    expect(out).toContain('ca-police, de-police. What was read stays read.');
+    expect(out).toContain('ca-police has not said that it opened it; it is told, if it may have it.');
+    expect(out).toContain('de-police has opened it, and is told: what was read stays read.');
     expect(out).toContain('to refer it after all, submit it with --anew');
+  });
+
+  it('tells programs the same', async () => {
+    const id = await submitted();
+    await state('de-police', id);
+    const [record] = records(await hotline(['withdraw', id, '--reason', 'error', '--json']));
+    expect(record).toMatchObject({
+      routes: [
+        { agency: 'ca-police', status: 'withdrawn' },
+        { agency: 'de-police', status: 'opened' },
+      ],
+    });
+  });
+
+  it('is not dated by the delivery that came before it', async () => {
+    const id = await submitted();
+    the.world.clock.advance(DAY);
+    await hotline(['withdraw', id, '--reason', 'error']);
     await the.world.dispatch();
-    expect((await hotline(['status', id])).out).toContain('to de-police, for suspect in DE (Germany): withdrawn');
+    const { out } = await hotline(['status', id]);
+    expect(out).toMatch(/^ {2}to de-police, for suspect in DE \(Germany\): withdrawn$/m);
   });
 
   it('does not have the draft sent again, which --anew does', async () => {

@@ -45,7 +45,7 @@ export function declareHotline(program: Command, run: Run): void {
     examples: [
       ['hotline submit case.json', 'one referral'],
       ['hotline submit drafts/ --parallel 16', 'a folder; run it again to continue'],
-      ['make-draft | referral-relay hotline submit - --json', 'from another program'],
+      ['hotline submit - --json < case.json', 'from standard input, and told as JSON'],
       ['hotline submit --unfinished', 'what was sealed and did not reach the relay'],
     ],
   })

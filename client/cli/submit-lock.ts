@@ -125,6 +125,6 @@ function isLocked(file: string): CommandError {
   return new CommandError(
     EXIT.unavailable,
     'locked',
-    `Another "submit" is using this profile${who}: wait until it has ended.\nIf there is none, remove ${file}.`,
+    `Another "submit" is using this profile${who}: wait until it has ended, or interrupt it, which loses nothing: the same command continues it.\nIf there is none, remove ${file}.`,
   );
 }

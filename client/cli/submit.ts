@@ -104,6 +104,7 @@ async function submitAll(session: Session, jobs: readonly Job[], parallel: numbe
   const progress = createProgress(io, () => runtime.now());
   const many = jobs.length > 1;
   const tally = { accepted: 0, before: 0, refused: 0 };
+  const failed: string[] = [];
   let first: Failure | undefined;
   let fatal: Failure | undefined;
   /** What could not be shown: nothing after it can be either. */
@@ -120,6 +121,7 @@ async function submitAll(session: Session, jobs: readonly Job[], parallel: numbe
       first ??= failure;
       if (!OF_ONE_DRAFT.has(failure.code)) fatal ??= failure;
       tally.refused += 1;
+      failed.push(safeLine(job.name));
       const warnings = error instanceof StrictError ? error.warnings : [];
       return () => showFailed(session, job.name, failure, warnings, many);
     }
@@ -147,7 +149,9 @@ async function submitAll(session: Session, jobs: readonly Job[], parallel: numbe
   const { accepted, before, refused } = tally;
   const untried = jobs.length - accepted - before - refused;
   const isCut = broken !== undefined || fatal !== undefined || untried > 0;
-  const told = many ? session.note(summarize(tally, untried, isCut)) : Promise.resolve();
+  const told = many
+    ? session.note([summarize(tally, untried, isCut), ...words.named('Failed:', failed)].join('\n'))
+    : Promise.resolve();
   if (broken) {
     await told.catch(() => undefined);
     throw broken.error;
@@ -200,7 +204,8 @@ async function showAccepted(
       ? [`  ${warning('to nobody')} for ${words.countries(unrouted)}: no agency is registered there`]
       : []),
   ];
-  await noteWarnings(session, input, warnings, many);
+  // Of what was accepted before, nothing can be bettered any more.
+  if (!before) await noteWarnings(session, input, warnings, many);
   await session.show(
     { input, status: 'accepted', id, acceptedAt, sealed, before, routes, unrouted, warnings },
     lines.join('\n'),

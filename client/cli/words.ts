@@ -129,6 +129,16 @@ export function withdrawnFrom(status: RouteStatus | undefined): string {
 /** `2026-11-23 09:30 UTC` */
 export const moment = (timestamp: string): string => `${timestamp.slice(0, 10)} ${timestamp.slice(11, 16)} UTC`;
 
+/** So many names are listed. */
+const MOST = 20;
+
+/** A heading and names under it, a line each; of very many the first ones. Nothing if there are none. */
+export function named(heading: string, names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const lines = names.slice(0, MOST).map((name) => `  ${name}`);
+  return [heading, ...lines, ...(names.length > MOST ? [`  and ${names.length - MOST} more`] : [])];
+}
+
 /** `1 file`, `2 files`. */
 export const count = (number: number, noun: string, plural = `${noun}s`): string =>
   `${number} ${number === 1 ? noun : plural}`;

@@ -60,7 +60,7 @@ describe('two at once', () => {
       const entry = await leave(change);
       const { exit, err } = await submit([file]);
       expect({ exit, sent: sent() }).toEqual({ exit: 4, sent: 0 });
-      expect(err).toContain('Another "submit" is using this profile');
+      expect(err).toMatch(/Another "submit" is using this profile.*, or interrupt it/);
       expect(err).toContain(`If there is none, remove ${path.join(lock(), entry)}.`);
       expect(await readdir(lock())).toEqual([entry]);
       expect(await readdir(path.join(the.home, 'journal'))).toEqual(['submitting']);

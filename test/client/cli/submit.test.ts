@@ -228,6 +228,21 @@ describe('a folder', () => {
     expect(err).toContain(isRoot ? '4 accepted, 1 failed.' : '3 accepted, 2 failed.');
   });
 
+  it('names in the end what has failed, which stands far above among many', async () => {
+    await writeMany(3);
+    const faulty = await write('000.json', '{');
+    const { err } = await submit([folder.path('drafts')]);
+    expect(err.split('\n').slice(-4)).toEqual(['3 accepted, 1 failed.', 'Failed:', `  ${faulty}`, '']);
+  });
+
+  it('does not tell again what could have been better in what was accepted before', async () => {
+    const file = await write('thin.json', thin);
+    expect((await submit([file])).err).toContain('could be better');
+    expect(await submit([file])).toMatchObject({ exit: 0, err: '' });
+    const [record] = records(await submit([file, '--json']));
+    expect(record).toMatchObject({ before: true, warnings: expect.arrayContaining([expect.anything()]) });
+  });
+
   it.each([
     ['ENOSPC', 'There is no space left on the disk'],
     ['EDQUOT', 'There is no space left for you on the disk'],

@@ -155,6 +155,8 @@ function statementRecord(session: Session, taken: CheckedStatement<unknown>): ob
 /** Shows what agencies answer and the relay reports; what was shown is acknowledged. */
 export async function outcomes(session: Session, { follow = false }: { follow?: boolean }): Promise<Exit> {
   const hotline = await session.openHotline();
+  const news = new Map<string, number>();
+  const asking: string[] = [];
   let shown = 0;
   let exit: Exit = EXIT.ok;
   async function onTrouble(error: unknown, pause: number): Promise<void> {
@@ -164,13 +166,38 @@ export async function outcomes(session: Session, { follow = false }: { follow?: 
   }
   const wanted = follow ? { onTrouble } : { drain: true };
   for await (const item of hotline.outcomes({ ...wanted, signal: session.io.signal })) {
-    await session.show(outcomeRecord(session, item), describeOutcome(session, item));
+    const text = describeOutcome(session, item);
+    await session.show(outcomeRecord(session, item), text);
     shown += 1;
+    const code = codeOf(item);
+    news.set(code, (news.get(code) ?? 0) + 1);
+    if (ASKING.has(code)) asking.push(text);
     if (item.kind === 'outcome' && item.check !== 'verified') exit = EXIT.trust;
   }
   const { aborted } = session.io.signal;
   if (shown === 0 && !aborted) await session.note('Nothing new.');
+  if (shown > 1 && !session.json && !aborted) {
+    const each = Array.from(news, ([code, number]) => `${number} ${code}`);
+    const heading = 'These may need something of you:';
+    await session.note([`${shown} answers: ${each.join(', ')}.`, ...words.named(heading, asking)].join('\n'));
+  }
   return aborted && !follow ? EXIT.partial : exit;
+}
+
+/** What would be lost among a hundred that were opened, and may leave a referral with nobody. */
+const ASKING = new Set([
+  'not verified',
+  'does not count',
+  'unreadable',
+  'wrong-jurisdiction',
+  'undeliverable',
+  'unrouted',
+]);
+
+function codeOf(item: Outcome): string {
+  if (item.kind === 'event') return safeLine(item.event);
+  if (item.check === 'verified') return item.payload.status;
+  return item.check === 'invalid' ? 'does not count' : 'not verified';
 }
 
 function describeOutcome(session: Session, item: Outcome): string {

@@ -235,6 +235,24 @@ describe('outcomes', () => {
     expect(await hotline(['outcomes'])).toMatchObject({ exit: 0, out: '', err: 'Nothing new.\n' });
   });
 
+  it('are counted in the end, and those that ask something of the hotline are told again', async () => {
+    const [id, other] = [await submitted(), await submitted({ ...immediate, urgencyReason: 'Another one.' })];
+    for (const one of [id, other]) await state('de-police', one);
+    await state('de-police', id, { status: 'wrong-jurisdiction', countries: ['FR'] });
+    await state('ca-police', id);
+    const { exit, out, err } = await hotline(['outcomes']);
+    expect({ exit, err: err.split('\n') }).toEqual({
+      exit: 0,
+      err: [
+        '4 answers: 3 opened, 1 wrong-jurisdiction.',
+        'These may need something of you:',
+        expect.stringMatching(new RegExp(`^ {2}${id} .* de-police is not the one for it; it belongs to FR`)),
+        '',
+      ],
+    });
+    expect(out.trimEnd().split('\n')).toHaveLength(4);
+  });
+
   it('are told to programs with the signed statement and what it says', async () => {
     const id = await submitted();
     await state('de-police', id, { status: 'closed', reason: 'arrest' });

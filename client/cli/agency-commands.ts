@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander';
 import { OUTCOMES } from '../../core/contracts.ts';
+import { Urgency } from '../../core/schema.ts';
 import type { AnswerOptions } from './agency.ts';
 import { collectCountries, declare, declareGroup, type Run, wholeNumber } from './command.ts';
 import { type PlaceOptions, placeOptions } from './hotline-commands.ts';
 import type { PollOptions } from './poll.ts';
+import type { ShowOptions } from './show.ts';
 import type { CommonOptions } from './session.ts';
 
 /** Every status that may be stated by hand, with the reasons it needs. */
@@ -17,6 +19,7 @@ const STATUSES = Object.entries(OUTCOMES)
 export function declareAgency(program: Command, run: Run): void {
   const agency = declareGroup(program, 'agency', 'open, answer and send on referrals, as an agency', [
     ['agency poll --out ./inbox', 'open what is waiting'],
+    ['agency show --out ./inbox', 'list it again'],
     ['agency answer gb-lantern 0199… actionable --reason case-opened', 'tell the hotline what became of it'],
   ]);
 
@@ -36,6 +39,23 @@ export function declareAgency(program: Command, run: Run): void {
     .option('--out <dir>', 'where to write the documents (default: "opened" in the profile)')
     .action((options: CommonOptions & PollOptions) =>
       run(options, async (session) => (await import('./poll.ts')).poll(session, options)),
+    );
+
+  declare(agency, {
+    name: 'show [NAME...]',
+    summary: 'show again what was opened: all of it in a line each, or some by name',
+    details:
+      'NAME is ID or HOTLINE/ID. Lists what "agency poll" has kept and nobody has moved away, the most urgent first and of these the oldest, and what was withdrawn. With names, prints the gist of each. --json prints whole documents. Nothing is asked of the relay.',
+    examples: [
+      ['agency show --out ./inbox', 'what is in ./inbox'],
+      ['agency show --urgency immediate', 'what is immediate, in "opened" of the profile'],
+      ['agency show gb-lantern/0199…', 'the gist of one'],
+    ],
+  })
+    .addOption(new Option('--urgency <urgency>', 'only these').choices(Urgency.options))
+    .option('--out <dir>', 'where "agency poll" wrote the documents (default: "opened" in the profile)')
+    .action((names: string[], options: CommonOptions & ShowOptions) =>
+      run(options, async (session) => (await import('./show.ts')).show(session, names, options)),
     );
 
   declare(agency, {

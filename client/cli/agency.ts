@@ -18,6 +18,10 @@ export interface AnswerOptions {
   version?: number;
 }
 
+/** A command that answers a referral, as it can be pasted once STATUS is filled in. */
+export const answerCommand = ({ profileArgument }: Session, { hotline, id }: ReferralName): string =>
+  `referral-relay agency answer ${hotline} ${id} STATUS${profileArgument}`;
+
 export async function answer(
   session: Session,
   name: ReferralName,

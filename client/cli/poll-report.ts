@@ -9,6 +9,8 @@ import { type Session, toRecord } from './session.ts';
 export interface PollReporter {
   /** @returns `hopeless` for a failure that the next message would meet as well */
   tell(told: DeliveryReport | PollReport): 'fine' | 'hopeless';
+  /** What came and could not be opened, each with why. */
+  readonly unopened: readonly string[];
   /** Resolves once all that was told is written. */
   flush(): Promise<void>;
   end(): Promise<Exit>;
@@ -28,6 +30,7 @@ const OF_ONE_MESSAGE = new Set([
 export function createPollReport(session: Session, write: (act: () => Promise<void>) => Promise<void>): PollReporter {
   const { style } = session;
   const tally = { done: 0, left: 0 };
+  const unopened: string[] = [];
   let first: Failure | undefined;
   let written: Promise<void> = Promise.resolve();
 
@@ -49,12 +52,16 @@ export function createPollReport(session: Session, write: (act: () => Promise<vo
         case 'poll-failed': {
           const failure = session.explain(told.error);
           first ??= failure;
-          if (told.result === 'left') tally.left += 1;
+          if (told.result === 'left') {
+            tally.left += 1;
+            unopened.push(`${nameOf(told)}: ${failure.lines[0] ?? failure.code}`);
+          }
           say(told, `${style.warning('left')}  ${nameOf(told)}`, failure);
           return OF_ONE_MESSAGE.has(failure.code) ? 'fine' : 'hopeless';
         }
         case 'unreadable': {
           tally.left += 1;
+          unopened.push(`${nameOf(told)}: cannot be opened (${told.reason})`);
           const what = told.answered
             ? 'its hotline is told, and the message goes to the dead letters'
             : 'no hotline can be told: ask the operator, for it lies in the dead letters soon';
@@ -74,6 +81,8 @@ export function createPollReport(session: Session, write: (act: () => Promise<vo
       tally.done += 1;
       return 'fine';
     },
+
+    unopened,
 
     flush: () => written,
 

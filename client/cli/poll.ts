@@ -1,34 +1,22 @@
-import path from 'node:path';
-import { Urgency } from '../../core/schema.ts';
 import type { Agency } from '../agency.ts';
-import type { AgencyReferral, Handlers } from '../delivery.ts';
-import { makePrivateFolder, writeDurably } from '../durable-file.ts';
+import type { Handlers } from '../delivery.ts';
 import type { Delivery } from '../inbox.ts';
+import { answerCommand } from './agency.ts';
 import { EXIT, type Exit } from './exit.ts';
+import { quote } from './failure.ts';
+import { keepReferral, keepWithdrawal, keptFolder, referralRecord, withdrawalRecord } from './kept.ts';
 import { createPollReport, type PollReporter } from './poll-report.ts';
+import { type Shown, summarizeShown } from './poll-summary.ts';
 import { summarizeReferral, summarizeWithdrawal } from './referral-summary.ts';
 import type { Session } from './session.ts';
-import * as words from './words.ts';
 
 export interface PollOptions {
   follow?: boolean;
   out?: string;
 }
 
-/** A referral that was shown. */
-interface Shown {
-  urgency: Urgency;
-  name: string;
-}
-
-/** The folder of a profile for what was opened without saying where to keep it: a gist is not all that came. */
-const OPENED = 'opened';
-
 /** How many referrals are opened at the same time while following. */
 const PARALLEL = 4;
-
-/** So many immediate ones are named again in the end. */
-const NAMED = 20;
 
 /**
  * Opens what is in the queues. The relay is told that a referral was opened only once its document was written, to `out`
@@ -37,11 +25,11 @@ const NAMED = 20;
  */
 export async function poll(session: Session, { follow = false, out: wanted }: PollOptions): Promise<Exit> {
   const { io } = session;
-  const out = wanted ?? (session.json ? undefined : path.join(session.profileFolder(), OPENED));
+  const out = wanted === undefined && session.json ? undefined : keptFolder(session, wanted);
   const agency = await session.openAgency();
   const stopped = new AbortController();
   const signal = AbortSignal.any([io.signal, stopped.signal]);
-  /** What could not be shown or written: nothing after it can be either. */
+  /** What ends it: most often what could not be shown or written, as nothing after it can be either. */
   let broken: { error: unknown } | undefined;
   async function orStop(act: () => Promise<void>): Promise<void> {
     try {
@@ -53,9 +41,9 @@ export async function poll(session: Session, { follow = false, out: wanted }: Po
     }
   }
 
-  const shown: Shown[] = [];
-  const handlers = createHandlers(session, { out, orStop, shown });
   const reporter = createPollReport(session, orStop);
+  const shown: Shown = { referrals: [], withdrawn: [], unopened: reporter.unopened };
+  const handlers = createHandlers(session, { out, orStop, shown });
   try {
     if (follow) {
       const report = (told: Parameters<PollReporter['tell']>[0]): void => {
@@ -70,11 +58,16 @@ export async function poll(session: Session, { follow = false, out: wanted }: Po
       await drain(session, agency, { handlers, reporter, signal });
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) broken = { error };
   }
   await reporter.flush();
+  if (!session.json && out !== undefined) {
+    const again = `referral-relay agency show${wanted === undefined ? '' : ` --out ${quote(wanted)}`}${session.profileArgument}`;
+    const lines = summarizeShown(shown, { out, again, isCut: io.signal.aborted && !follow });
+    // Whatever ends it, what was shown has been opened, and is not shown again.
+    if (lines.length > 0) await session.note(lines.join('\n')).catch(() => undefined);
+  }
   if (broken) throw broken.error;
-  await sumUp(session, shown, out);
   const exit = await reporter.end();
   return io.signal.aborted && !follow ? EXIT.partial : exit;
 }
@@ -108,26 +101,6 @@ function rank(delivery: Delivery): number {
   return delivery.kind === 'referral' && delivery.message.urgency === 'immediate' ? 1 : 2;
 }
 
-/** Says in the end what is above, which may be more than a screen holds: what is immediate by name, and where all of it is. */
-async function sumUp({ json, note }: Session, shown: readonly Shown[], out?: string): Promise<void> {
-  if (json || shown.length === 0) return;
-  const each = Urgency.options.flatMap((urgency) => {
-    const number = shown.filter((one) => one.urgency === urgency).length;
-    return number > 0 ? [`${number} ${urgency}`] : [];
-  });
-  const immediate = shown.filter(({ urgency }) => urgency === 'immediate').map(({ name }) => name);
-  const others = immediate.length - NAMED;
-  const named = immediate.slice(0, NAMED).map((name) => `  ${name}`);
-  await note(
-    [
-      `${words.count(shown.length, 'referral')}: ${each.join(', ')}.`,
-      ...(immediate.length > 0 && shown.length > 1 ? ['Immediate:', ...named] : []),
-      ...(others > 0 ? [`  and ${others} more`] : []),
-      `Whole documents, which hold personal data, are in ${out}.`,
-    ].join('\n'),
-  );
-}
-
 /** @param to `out`: the folder for whole documents; `orStop`: runs what writes; `shown`: takes down what was */
 function createHandlers(
   session: Session,
@@ -135,39 +108,21 @@ function createHandlers(
     out,
     orStop,
     shown,
-  }: { out?: string | undefined; orStop: (act: () => Promise<void>) => Promise<void>; shown: Shown[] },
+  }: { out?: string | undefined; orStop: (act: () => Promise<void>) => Promise<void>; shown: Shown },
 ): Handlers {
-  const { style, profileArgument } = session;
+  const { style } = session;
   return {
     referral: (opened) =>
       orStop(async () => {
-        const { hotline, id, version } = opened;
-        const record = toRecord(opened);
-        if (out !== undefined) await store(out, hotline, `${id}.v${version}`, record);
-        const command = `referral-relay agency answer ${hotline} ${id} STATUS${profileArgument}`;
-        await session.show(record, summarizeReferral(opened, style, command));
-        shown.push({ urgency: opened.referral.urgency, name: `${hotline}/${id}` });
+        if (out !== undefined) await keepReferral(out, opened);
+        await session.show(referralRecord(opened), summarizeReferral(opened, style, answerCommand(session, opened)));
+        shown.referrals.push({ urgency: opened.referral.urgency, name: `${opened.hotline}/${opened.id}` });
       }),
     withdrawn: (withdrawal) =>
       orStop(async () => {
-        const { hotline, id } = withdrawal;
-        const record = { kind: 'withdrawn', ...withdrawal };
-        if (out !== undefined) await store(out, hotline, `${id}.withdrawn`, record);
-        await session.show(record, summarizeWithdrawal(withdrawal, style));
+        if (out !== undefined) await keepWithdrawal(out, withdrawal);
+        await session.show(withdrawalRecord(withdrawal), summarizeWithdrawal(withdrawal, style));
+        if (withdrawal.handed) shown.withdrawn.push(`${withdrawal.hotline}/${withdrawal.id}`);
       }),
   };
-}
-
-/** A referral as `--json` prints it and `--out` writes it: the whole document, and how it came. */
-const toRecord = ({ referral, ...about }: AgencyReferral): object => ({
-  kind: 'referral',
-  urgency: referral.urgency,
-  ...about,
-  referral,
-});
-
-async function store(folder: string, hotline: string, name: string, record: object): Promise<void> {
-  const parent = path.join(folder, hotline);
-  await makePrivateFolder(parent);
-  await writeDurably(path.join(parent, `${name}.json`), record);
 }

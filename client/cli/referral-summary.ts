@@ -17,10 +17,13 @@ type Channel = NonNullable<Referral['channels']>[number];
 
 const URGENCY = { immediate: 'urgent', high: 'warning', routine: 'plain' } as const;
 
+/** @param width to which it is filled up */
+export const headingOf = ({ urgency }: Pick<Referral, 'urgency'>, style: Style, width = 0): string =>
+  style[URGENCY[urgency]](urgency.toUpperCase().padEnd(width));
+
 /** @param answerCommand a command that answers it, as it can be pasted */
 export function summarizeReferral(opened: AgencyReferral, style: Style, answerCommand: string): string {
   const { referral } = opened;
-  const heading = style[URGENCY[referral.urgency]](referral.urgency.toUpperCase());
   const rows: [string, ...string[]][] = [
     ['From', `${opened.hotline}, version ${opened.version}, taken in ${words.moment(opened.acceptedAt)}`],
     ['Why urgent', referral.urgencyReason ?? ''],
@@ -38,9 +41,12 @@ export function summarizeReferral(opened: AgencyReferral, style: Style, answerCo
     ['Ask', contact(referral.originator?.contact, referral.originator?.reference)],
   ];
   const body = rows.flatMap(([label, ...texts]) => row(label, texts));
-  return [`${heading}  ${style.strong(opened.id)}`, ...body, `  ${'Answer'.padEnd(LABEL)}${answerCommand}`, ''].join(
-    '\n',
-  );
+  return [
+    `${headingOf(referral, style)}  ${style.strong(opened.id)}`,
+    ...body,
+    `  ${'Answer'.padEnd(LABEL)}${answerCommand}`,
+    '',
+  ].join('\n');
 }
 
 export function summarizeWithdrawal({ hotline, id, reason, acceptedAt, handed }: Withdrawal, style: Style): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../client/cli/failure.ts';
 import type { Io } from '../../../client/cli/io.ts';
+import { ClientError } from '../../../client/errors.ts';
 import { createHotline, type Hotline } from '../../../client/hotline.ts';
 import type { InboxMessage } from '../../../client/inbox.ts';
 import { agencyQueue, type Lane } from '../../../core/names.ts';
@@ -53,13 +54,17 @@ const stated = (id: string): string[] =>
 
 const now = (): string => `${toTimestamp(world.clock.now()).slice(0, 16).replace('T', ' ')} UTC`;
 
-const kept = (where: string): string => `Whole documents, which hold personal data, are in ${where}.`;
+/** Where documents are, and how to see them again. */
+function kept(where?: string): string {
+  const again = `agency show${where === undefined ? '' : ` --out ${quote(where)}`} --profile ${quote(home)}`;
+  return `Whole documents, which hold personal data, are in ${where ?? join(home, 'opened')}.\nTo list them again, or to show one: referral-relay ${again}`;
+}
 
 describe('poll', () => {
   it('prints what an investigator wants to know first, and tells the relay that it was opened', async () => {
     const id = await submit();
     const { exit, out, err } = await agency(['poll']);
-    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${kept(join(home, 'opened'))}\n` });
+    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${kept()}\n` });
     expect(out.split('\n')).toEqual([
       `IMMEDIATE  ${id}`,
       `  From       gb-hotline, version 1, taken in ${now()}`,
@@ -100,18 +105,72 @@ describe('poll', () => {
   it('counts in the end what it has shown, names what is immediate, and says where whole documents are', async () => {
     const [, id] = [await submit(routine), await submit(immediate)];
     const { exit, err } = await agency(['poll', '--out', folder.path('inbox')]);
-    const named = `2 referrals: 1 immediate, 1 routine.\nImmediate:\n  ${HOTLINE}/${id}\n`;
-    expect({ exit, err }).toEqual({ exit: 0, err: `${named}${kept(folder.path('inbox'))}\n` });
+    const counts = '2 referrals: 1 immediate, 1 routine.';
+    const named = `${counts}\n${kept(folder.path('inbox'))}\nImmediate:\n  ${HOTLINE}/${id}\n`;
+    expect({ exit, err }).toEqual({ exit: 0, err: named });
   });
 
   it('names twenty immediate ones in the end, and counts the rest', async () => {
     for (let count = 0; count < 22; count++) await submit({ ...immediate, urgencyReason: `Reason ${count}` });
     const { err } = await agency(['poll']);
-    expect(err.split('\n').slice(1, -2)).toEqual([
+    expect(err.split('\n').slice(3)).toEqual([
       'Immediate:',
       ...Array(20).fill(expect.stringMatching(/^ {2}gb-hotline\//)),
       '  and 2 more',
+      '',
     ]);
+  });
+
+  it('names in the end what was withdrawn of what it has handed over, and no longer as immediate', async () => {
+    const [gone, other] = [await submit(), await submit({ ...immediate, urgencyReason: 'Another one.' })];
+    await agency(['poll']);
+    await hotline.withdraw(gone, 'error');
+    const third = await submit({ ...immediate, urgencyReason: 'A third one.' });
+    await hotline.withdraw(other, 'error');
+    await world.dispatch();
+    const { err } = await agency(['poll']);
+    expect(err.split('\n')).toEqual([
+      '1 referral: 1 immediate.',
+      ...kept().split('\n'),
+      'Withdrawn, so stop working on them:',
+      ...[gone, other].map((id) => `  ${HOTLINE}/${id}`),
+      'Immediate:',
+      `  ${HOTLINE}/${third}`,
+      '',
+    ]);
+  });
+
+  it('that is interrupted names what it has shown, and says that more may be waiting', async () => {
+    const ids = [await submit(), await submit({ ...immediate, urgencyReason: 'Another one.' })];
+    const interrupt = new AbortController();
+    const { exit, err } = await agency(['poll'], {
+      signal: interrupt.signal,
+      out(text) {
+        if (text.includes('IMMEDIATE')) interrupt.abort();
+        return Promise.resolve();
+      },
+    });
+    expect(exit).toBe(6);
+    expect(err).toMatch(
+      /^1 referral: 1 immediate\.\n.*\n.*\nInterrupted: more may be waiting, immediate ones as well\.\n$/,
+    );
+    expect(ids.flatMap((id) => stated(id))).toEqual(['de-police opened']);
+  });
+
+  it('that ends half way names what it has shown all the same, for that is not shown again', async () => {
+    await submit();
+    await submit({ ...immediate, urgencyReason: 'Another one.' });
+    const { aws, ...machine } = agencyMachine(world, POLICE, log);
+    if (!aws) throw new Error('expected an inbox');
+    let polls = 0;
+    const receive: typeof aws.inbox.receive = (...args) =>
+      (polls += 1) > 1
+        ? Promise.reject(new ClientError('aws-credentials', 'AWS credentials have run out.'))
+        : aws.inbox.receive(...args);
+    const { exit, err } = await agency(['poll'], { ...machine, aws: { ...aws, inbox: { ...aws.inbox, receive } } });
+    expect(exit).toBe(2);
+    expect(err).toContain('2 referrals: 2 immediate.\n');
+    expect(err).toMatch(/\nreferral-relay: AWS credentials have run out\.\n$/);
   });
 
   it('says so when nothing is waiting', async () => {
@@ -233,6 +292,11 @@ describe('poll', () => {
     expect(out).toContain(`ROUTINE  ${shown}`);
     expect(err).toContain(`left  us-hotline/${id}, version 1\n  The signing key of us-hotline is not trusted yet.`);
     expect(err).toContain(`referral-relay trust us-hotline --profile ${quote(home)}`);
+    expect(err.split('\n').slice(-3)).toEqual([
+      'Not opened:',
+      `  us-hotline/${id}, version 1: The signing key of us-hotline is not trusted yet.`,
+      '',
+    ]);
     expect(left()).toHaveLength(1);
   });
 
@@ -294,7 +358,7 @@ describe('poll', () => {
     };
     const io = { signal: interrupt.signal, aws: { ...machine.aws, inbox } };
     const { exit, out, err } = await agency(['poll', '--follow'], io);
-    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${kept(join(home, 'opened'))}\n` });
+    expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${kept()}\n` });
     expect(out).toContain(id);
   });
 
@@ -311,6 +375,93 @@ describe('poll', () => {
     const { exit, out } = await agency(['poll', '--follow', '--json'], { signal: interrupt.signal, err });
     expect({ exit, isInterrupted: interrupt.signal.aborted }).toEqual({ exit: 2, isInterrupted: false });
     expect(out.match(/"kind":"referral"/g)).toHaveLength(1);
+  });
+});
+
+describe('show', () => {
+  const high: ReferralDraft = { ...immediate, urgency: 'high' };
+
+  it('lists what was opened, the most urgent first and of these the oldest, and what was withdrawn', async () => {
+    const ids = [];
+    for (const draft of [routine, high, immediate, { ...immediate, urgencyReason: 'Later.' }]) {
+      ids.push(await submit(draft));
+      world.clock.advance(MINUTE);
+    }
+    await agency(['poll']);
+    await hotline.withdraw(ids[2] ?? '', 'error');
+    await world.dispatch();
+    await agency(['poll']);
+    log.length = 0;
+    const { exit, out, err } = await agency(['show']);
+    const at = (minutes: number) => `${toTimestamp(world.clock.now() - (4 - minutes) * MINUTE).slice(11, 16)} UTC`;
+    expect(exit).toBe(0);
+    expect(out.split('\n')).toEqual([
+      expect.stringMatching(`^IMMEDIATE  ${HOTLINE}/${ids[2]}  .* ${at(2)}  online-enticement  WITHDRAWN$`),
+      expect.stringMatching(`^IMMEDIATE  ${HOTLINE}/${ids[3]}  .* ${at(3)}  online-enticement$`),
+      expect.stringMatching(`^HIGH       ${HOTLINE}/${ids[1]}  .* ${at(1)}  online-enticement$`),
+      expect.stringMatching(`^ROUTINE    ${HOTLINE}/${ids[0]}  .* ${at(0)}  possession`),
+      '',
+    ]);
+    expect(err).toMatch(/^4 referrals: 2 immediate, 1 high, 1 routine\.\n/);
+    expect(err).toMatch(new RegExp(`\nImmediate:\n  ${HOTLINE}/${ids[3]}\n$`));
+    expect(log).toEqual([]);
+  });
+
+  it('lists only those of one urgency if told to', async () => {
+    const [, id] = [await submit(routine), await submit(high), await submit(immediate)];
+    await agency(['poll', '--out', folder.path('inbox')]);
+    const { out } = await agency(['show', '--urgency', 'high', '--out', folder.path('inbox')]);
+    expect(out).toMatch(new RegExp(`^HIGH .*${id}.*\n$`));
+    expect(await agency(['show', '--out', folder.path('none')])).toEqual({
+      exit: 0,
+      out: '',
+      err: `Nothing is kept in ${folder.path('none')}.\n`,
+    });
+  });
+
+  it.each([
+    ['by its id', (id: string) => id],
+    ['as poll names it', (id: string) => `${HOTLINE}/${id}`],
+  ])('prints the gist of one again, named %s', async (_, name) => {
+    const id = await submit();
+    await submit(routine);
+    const { out } = await agency(['poll']);
+    const again = await agency(['show', name(id)]);
+    expect(again).toEqual({ exit: 0, out: out.slice(0, out.indexOf('ROUTINE')), err: '' });
+  });
+
+  it('tells programs what poll told them', async () => {
+    const id = await submit();
+    await submit(routine);
+    const polled = await agency(['poll', '--json', '--out', folder.path('inbox')]);
+    expect(records(await agency(['show', '--json', '--out', folder.path('inbox')]))).toEqual(records(polled));
+    const one = await agency(['show', id, '--json', '--out', folder.path('inbox')]);
+    expect(records(one)).toEqual([expect.objectContaining({ kind: 'referral', id })]);
+  });
+
+  it('shows the last version', async () => {
+    const id = await submit();
+    await agency(['poll']);
+    const file = (version: number) => join(home, 'opened', HOTLINE, `${id}.v${version}.json`);
+    const first = JSON.parse(await readFile(file(1), 'utf8')) as object;
+    for (const version of [10, 9]) await writeFile(file(version), JSON.stringify({ ...first, version }));
+    expect((await agency(['show', id])).out).toContain('version 10,');
+  });
+
+  it('of what is not kept ends with 3', async () => {
+    const { exit, out, err } = await agency(['show', HOTLINE]);
+    expect({ exit, out }).toEqual({ exit: 3, out: '' });
+    expect(err).toContain(`No referral ${HOTLINE} is kept in ${join(home, 'opened')}.`);
+  });
+
+  it('names a file that is damaged', async () => {
+    const id = await submit();
+    await agency(['poll']);
+    const file = join(home, 'opened', HOTLINE, `${id}.v1.json`);
+    await writeFile(file, '{"kind":"referral"');
+    const { exit, err } = await agency(['show']);
+    expect(exit).toBe(1);
+    expect(err).toContain(`${file} is damaged`);
   });
 });
 

@@ -16,6 +16,7 @@ const COMMANDS = [
   'hotline outcomes',
   'agency',
   'agency poll',
+  'agency show',
   'agency answer',
   'agency send-on',
 ];

@@ -1,0 +1,78 @@
+import { Urgency } from '../../core/schema.ts';
+import type { AgencyReferral } from '../delivery.ts';
+import { answerCommand } from './agency.ts';
+import { CommandError, EXIT, type Exit } from './exit.ts';
+import { findKept, type Kept, keptFolder, readKept, referralRecord, withdrawalRecord } from './kept.ts';
+import { type Shown, summarizeShown } from './poll-summary.ts';
+import { headingOf, summarizeReferral, summarizeWithdrawal } from './referral-summary.ts';
+import type { Session } from './session.ts';
+import * as words from './words.ts';
+
+export interface ShowOptions {
+  urgency?: Urgency;
+  out?: string;
+}
+
+type Read = Awaited<ReturnType<typeof readKept>>;
+
+/**
+ * Shows what `poll` has kept: without names a line each, the most urgent first and of these the oldest; with names their
+ * gists. Nothing is asked of the relay.
+ */
+export async function show(session: Session, names: readonly string[], { urgency, out }: ShowOptions): Promise<Exit> {
+  const folder = keptFolder(session, out);
+  const kept = await findKept(folder);
+  const chosen =
+    names.length === 0 ? kept.filter(({ referral }) => referral !== undefined) : choose(kept, names, folder);
+  const sum: Shown = { referrals: [], withdrawn: [], unopened: [] };
+  const found: Read[] = [];
+  for (const one of chosen) {
+    const read = await readKept(one);
+    if (urgency !== undefined && read.referral?.referral.urgency !== urgency) continue;
+    found.push(read);
+    const name = nameOf(one);
+    if (read.referral) sum.referrals.push({ name, urgency: read.referral.referral.urgency });
+    if (read.withdrawal?.handed) sum.withdrawn.push(name);
+  }
+  for (const read of names.length === 0 ? found.sort((a, b) => rank(a) - rank(b)) : found) {
+    await showOne(session, read, names.length === 0);
+  }
+  if (found.length === 0) await session.note(`Nothing is kept in ${folder}.`);
+  else if (!session.json && names.length === 0) await session.note(summarizeShown(sum, { out: folder }).join('\n'));
+  return EXIT.ok;
+}
+
+const nameOf = ({ hotline, id }: { hotline: string; id: string }): string => `${hotline}/${id}`;
+
+const rank = ({ referral }: Read): number => (referral ? Urgency.options.indexOf(referral.referral.urgency) : -1);
+
+/** @throws {CommandError} `not-known` if one of the names, `ID` or `HOTLINE/ID`, is not kept */
+function choose(kept: readonly Kept[], names: readonly string[], folder: string): Kept[] {
+  return names.flatMap((name) => {
+    const found = kept.filter((one) => one.id === name || nameOf(one) === name);
+    if (found.length > 0) return found;
+    throw new CommandError(
+      EXIT.refused,
+      'not-known',
+      `No referral ${name} is kept in ${folder}.\nName the folder to which it was polled with --out; what was moved away is not found.`,
+    );
+  });
+}
+
+async function showOne(session: Session, { referral, withdrawal }: Read, isLine: boolean): Promise<void> {
+  const { style, json } = session;
+  if (referral && isLine && !json) {
+    await session.show({}, lineOf(session, referral, withdrawal !== undefined));
+    return;
+  }
+  if (referral) {
+    await session.show(referralRecord(referral), summarizeReferral(referral, style, answerCommand(session, referral)));
+  }
+  if (withdrawal) await session.show(withdrawalRecord(withdrawal), summarizeWithdrawal(withdrawal, style));
+}
+
+function lineOf({ style }: Session, opened: AgencyReferral, isWithdrawn: boolean): string {
+  const { referral, acceptedAt } = opened;
+  const withdrawn = isWithdrawn ? `  ${style.warning('WITHDRAWN')}` : '';
+  return `${headingOf(referral, style, 9)}  ${nameOf(opened)}  ${words.moment(acceptedAt)}  ${referral.incident.type}${withdrawn}`;
+}

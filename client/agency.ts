@@ -160,7 +160,10 @@ export function createAgency(options: AgencyOptions): Agency {
     const handled = (await seen.read({ hotline, id }))?.handled.toSorted((a, b) => b.version - a.version);
     const found = handled?.find((one) => version === undefined || one.version === version);
     if (found) return { hotline, id, ...found };
-    throw new ClientError('not-known', `Nothing named ${hotline}/${id} was handed over here: poll for it first.`);
+    throw new ClientError(
+      'not-known',
+      `Nothing named ${hotline}/${id} was handed over here: check the hotline and the id, or poll for it first.`,
+    );
   }
 
   const handle = createDeliveryHandler({

@@ -66,10 +66,13 @@ export function declareAgency(program: Command, run: Run): void {
     examples: [
       ['agency answer gb-lantern 0199… actionable --reason case-opened', 'a case was opened'],
       ['agency answer gb-lantern 0199… wrong-jurisdiction --countries CA', 'it belongs to Canada'],
+      ['agency answer gb-lantern 0199…,019a… not-actionable --reason duplicate', 'the same of several'],
     ],
   })
     .argument('<HOTLINE>', 'partner id of the hotline')
-    .argument('<ID>', 'of the referral')
+    .argument('<ID>', 'of the referral, or of several, with commas between', (ids) => [
+      ...new Set(ids.split(',').filter((id) => id !== '')),
+    ])
     .argument('<STATUS>', 'see below')
     .option('--reason <reason>', 'see below')
     .option('--countries <countries>', 'where it belongs, such as CA or CA,US', collectCountries)
@@ -79,8 +82,8 @@ export function declareAgency(program: Command, run: Run): void {
       ),
     )
     .addHelpText('after', `\nStatuses, each with its reasons:\n${STATUSES.join('\n')}`)
-    .action((hotline: string, id: string, status: string, options: CommonOptions & AnswerOptions) =>
-      run(options, async (session) => (await import('./agency.ts')).answer(session, { hotline, id }, status, options)),
+    .action((hotline: string, ids: string[], status: string, options: CommonOptions & AnswerOptions) =>
+      run(options, async (session) => (await import('./agency.ts')).answer(session, { hotline, ids }, status, options)),
     );
 
   placeOptions(
@@ -88,7 +91,7 @@ export function declareAgency(program: Command, run: Run): void {
       name: 'send-on',
       summary: 'send a referral on to the agencies of further countries',
       details:
-        'For agencies registered to do so, where the hotline allows it. The document itself stays as its hotline sealed it.',
+        'For agencies registered to do so, where the hotline allows it. The document itself stays as its hotline sealed it. All others answer "wrong-jurisdiction", with the countries if they are known.',
       examples: [['agency send-on gb-lantern 0199… --suspect DE --victim CA', 'both were found']],
     })
       .argument('<HOTLINE>', 'partner id of the hotline')

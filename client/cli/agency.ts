@@ -3,8 +3,10 @@ import type { ReferralName } from '../../core/ids.ts';
 import type { Routing } from '../../core/schema.ts';
 import type { AgencyOutcome } from '../agency.ts';
 import { type Exit, EXIT, usageError } from './exit.ts';
+import type { Failure } from './failure.ts';
 import { showRoutes } from './hotline.ts';
-import type { Session } from './session.ts';
+import { safeLine } from './safe-text.ts';
+import { type Session, toRecord } from './session.ts';
 import * as words from './words.ts';
 
 /* What an agency does with a referral that it has; see `poll.ts` for how it gets it. */
@@ -22,23 +24,64 @@ export interface AnswerOptions {
 export const answerCommand = ({ profileArgument }: Session, { hotline, id }: ReferralName): string =>
   `referral-relay agency answer ${hotline} ${id} STATUS${profileArgument}`;
 
+/**
+ * States an outcome of one referral, or the same one of each of several. What fails with one keeps the others from nothing;
+ * what would fail with every one ends it.
+ */
 export async function answer(
   session: Session,
-  name: ReferralName,
+  { hotline, ids }: { hotline: string; ids: readonly string[] },
   status: string,
   options: AnswerOptions,
 ): Promise<Exit> {
   const { version } = options;
   const outcome = toOutcome(status, options);
+  const many = ids.length > 1;
+  if (ids.length === 0) throw usageError('Name a referral: its id, or several with commas between.');
+  if (many && version !== undefined) throw usageError('--version belongs to one referral: name one ID.');
   const agency = await session.openAgency();
-  const { acceptedAt } = await agency.answer({ ...name, ...(version !== undefined && { version }) }, outcome);
-  const said = words.outcome(outcome);
-  await session.show(
-    { ...name, ...outcome, acceptedAt },
-    `${session.style.good('answered')}  ${name.hotline}/${name.id}: "${said}", taken in ${words.moment(acceptedAt)}`,
-  );
-  return EXIT.ok;
+  const failed: string[] = [];
+  let done = 0;
+  let first: Failure | undefined;
+  for (const id of ids) {
+    if (many && session.io.signal.aborted) break;
+    try {
+      const name = { hotline, id };
+      const { acceptedAt } = await agency.answer({ ...name, ...(version !== undefined && { version }) }, outcome);
+      done += 1;
+      await session.show(
+        { ...name, ...outcome, acceptedAt },
+        `${session.style.good('answered')}  ${hotline}/${id}: "${words.outcome(outcome)}", taken in ${words.moment(acceptedAt)}`,
+      );
+    } catch (error) {
+      if (!many) throw error;
+      const failure = session.explain(error);
+      first ??= failure;
+      failed.push(`${hotline}/${safeLine(id)}`);
+      const lines = failure.lines.map((line) => `  ${line}`);
+      await session.note([`${session.style.bad('failed')}  ${failed.at(-1)}`, ...lines].join('\n'));
+      if (session.json) await session.show({ hotline, id, error: toRecord(failure) }, '');
+      if (!OF_ONE_REFERRAL.has(failure.code)) break;
+    }
+  }
+  if (!many) return EXIT.ok;
+  const untried = ids.length - done - failed.length;
+  const parts = [`${done} answered`, ...(failed.length > 0 ? [`${failed.length} failed`] : [])];
+  if (untried > 0) parts.push(`${untried} not tried`);
+  const again = untried > 0 ? ['Run the same command again to continue: the first answer of its kind stands.'] : [];
+  await session.note([`${parts.join(', ')}.`, ...again, ...words.named('Failed:', failed)].join('\n'));
+  if (failed.length + untried === 0) return EXIT.ok;
+  return done > 0 ? EXIT.partial : (first?.exit ?? EXIT.partial);
 }
+
+const OF_ONE_REFERRAL = new Set([
+  'not-known',
+  'not-found',
+  'statement-mismatch',
+  'malformed',
+  'limit-reached',
+  'storage',
+]);
 
 function toOutcome(status: string, { reason, countries }: AnswerOptions): AgencyOutcome {
   if (status !== 'wrong-jurisdiction' && countries !== undefined) {

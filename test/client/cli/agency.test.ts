@@ -494,6 +494,55 @@ describe('answer', () => {
     expect(await agency([...args, '2'])).toMatchObject({ exit: 3, err: expect.stringContaining('poll for it first') });
   });
 
+  it('reaches the hotline for several at once', async () => {
+    const ids = [await submit(), await submit({ ...immediate, urgencyReason: 'Another one.' })];
+    await agency(['poll']);
+    const args = [HOTLINE, `${ids.join(',')},${ids[0]}`, 'not-actionable', '--reason', 'no-resources'];
+    const { exit, out, err } = await agency(['answer', ...args]);
+    expect({ exit, err }).toEqual({ exit: 0, err: '2 answered.\n' });
+    expect(out.match(/^answered {2}.*$/gm)).toHaveLength(2);
+    for (const id of ids) expect(stated(id)).toEqual(['de-police opened', 'de-police not-actionable']);
+  });
+
+  it('to several ends with 6 if one of them is not known, which keeps the others from nothing', async () => {
+    const [id, other] = [await submit(), await submit({ ...immediate, urgencyReason: 'Another one.' })];
+    await agency(['poll']);
+    const unknown = '019ab3f0-2a80-7c11-9d2e-5f6a7b8c9d0e';
+    const args = ['answer', HOTLINE, [id, unknown, other].join(','), 'actionable', '--reason', 'case-opened'];
+    const { exit, err } = await agency(args);
+    expect(exit).toBe(6);
+    expect(err).toMatch(new RegExp(`\\n2 answered, 1 failed\\.\\nFailed:\\n  ${HOTLINE}/${unknown}\\n$`));
+    expect(stated(other)).toContain('de-police actionable');
+    expect(records(await agency([...args, '--json']))).toMatchObject([
+      { id, status: 'actionable' },
+      { id: unknown, error: { code: 'not-known', exit: 3 } },
+      { id: other, status: 'actionable' },
+    ]);
+    expect(await agency([...args, '--version', '1'])).toMatchObject({ exit: 2 });
+  });
+
+  it.each(['', ','])('to none (%j) ends with 2', async (ids) => {
+    expect(await agency(['answer', HOTLINE, ids, 'opened'])).toMatchObject({ exit: 2, out: '' });
+  });
+
+  it('to several ends at once where the relay cannot be reached, and may be repeated', async () => {
+    const ids = [await submit(), await submit({ ...immediate, urgencyReason: 'Another one.' })];
+    await agency(['poll']);
+    const args = ['answer', HOTLINE, ids.join(','), 'closed', '--reason', 'arrest'];
+    const { aws, runtime } = agencyMachine(world, POLICE);
+    const down = await agency(args, {
+      aws,
+      runtime: {
+        ...runtime,
+        fetch: () => Promise.reject(Object.assign(new TypeError('fetch failed'), { code: 'ECONNREFUSED' })),
+        wait: () => Promise.resolve(),
+      },
+    });
+    expect(down.exit).toBe(4);
+    expect(down.err).toContain('0 answered, 1 failed, 1 not tried.\nRun the same command again');
+    expect((await agency(args)).err).toBe('2 answered.\n');
+  });
+
   it('to what was not polled with this profile ends with 3', async () => {
     const id = await submit();
     const { exit, err } = await agency(['answer', HOTLINE, id, 'opened']);

@@ -89,7 +89,9 @@ export function createPollReport(session: Session, write: (act: () => Promise<vo
     async end() {
       const { done, left } = tally;
       if (done + left === 0 && first === undefined && !session.io.signal.aborted) {
-        await session.note('Nothing is waiting.');
+        await session.note(
+          'Nothing is waiting now. What could not be opened before comes back by itself, later each time.',
+        );
       }
       if (done > 0 && left > 0) return EXIT.partial;
       return first?.exit ?? (left > 0 ? EXIT.refused : EXIT.ok);

@@ -173,8 +173,16 @@ describe('poll', () => {
     expect(err).toMatch(/\nreferral-relay: AWS credentials have run out\.\n$/);
   });
 
-  it('says so when nothing is waiting', async () => {
-    expect(await agency(['poll', '--once'])).toEqual({ exit: 0, out: '', err: 'Nothing is waiting.\n' });
+  it('says so when nothing is waiting, and that what it left before comes back', async () => {
+    const err = 'Nothing is waiting now. What could not be opened before comes back by itself, later each time.\n';
+    expect(await agency(['poll', '--once'])).toEqual({ exit: 0, out: '', err });
+    await submit();
+    await writeAgency(home, POLICE, { confirmed: { partners: {} } });
+    expect((await agency(['poll'])).exit).toBe(5);
+    await writeAgency(home, POLICE);
+    expect(await agency(['poll'])).toEqual({ exit: 0, out: '', err });
+    world.clock.advance(MINUTE);
+    expect((await agency(['poll'])).out).toContain('IMMEDIATE');
   });
 
   it('gives programs the whole document', async () => {

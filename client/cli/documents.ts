@@ -64,8 +64,24 @@ function parseDocument(content: Uint8Array | undefined): unknown {
   try {
     return parseJson(content);
   } catch (error) {
-    throw fault(`is ${error instanceof SyntaxError ? error.message : 'not valid JSON'}`);
+    throw fault(`is ${error instanceof SyntaxError ? error.message : 'not valid JSON'}${placeOf(content)}`);
   }
+}
+
+/**
+ * Where JSON breaks off, if the engine tells it: nothing else of its message, which may quote the document. Nothing where
+ * it is not the form that is wrong.
+ */
+function placeOf(content: Uint8Array): string {
+  const text = Buffer.from(content).toString();
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    const [, position] = /JSON at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(String(error)) ?? [];
+    const line = text.slice(0, Number(position)).split('\n').length;
+    if (position !== undefined && text.includes('\n')) return `, near line ${line}`;
+  }
+  return '';
 }
 
 /** `undefined` for one that is too long. */

@@ -82,6 +82,8 @@ export function declareHotline(program: Command, run: Run): void {
   declare(hotline, {
     name: 'status',
     summary: 'tell where a referral is, and what agencies have answered',
+    details:
+      'ID is what "hotline submit" printed. Submit the same draft again to see it once more: nothing is sent twice.',
     examples: [
       ['hotline status 0199…', 'in words'],
       ['hotline status 0199… --json', 'with the signed statements themselves'],

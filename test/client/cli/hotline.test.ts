@@ -53,6 +53,20 @@ describe('check', () => {
     expect(the.log).toEqual([]);
   });
 
+  it.each([
+    ['a comma too many', '{\n  "schema": "referral/1",\n}\n', ', near line 3'],
+    ['a comma too few', '{\n  "schema": "referral/1"\n  "secret": "Jonas"\n}\n', ', near line 3'],
+    ['no end', '{\n  "secret": "Jonas"', ', near line 2'],
+    ['a member twice', '{\n  "secret": 1,\n  "secret": 2\n}', ''],
+  ])('says where JSON breaks off that has %s, and quotes nothing of it', async (_, text, place) => {
+    const heard = await hotline(['check', await write('case.json', text), '--offline']);
+    const { exit, out, err } = heard;
+    expect(exit).toBe(3);
+    expect(out).toMatch(new RegExp(`^  fault    the document: is .*JSON.*${place}$`, 'm'));
+    if (place === '') expect(out).not.toContain('near line');
+    expect(out + err).not.toMatch(/secret|Jonas/);
+  });
+
   it('lists warnings, which are no failure', async () => {
     const { exit, out } = await hotline(['check', await write('case.json', sampleDraft('hash-only'))]);
     expect(exit).toBe(0);

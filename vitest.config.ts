@@ -8,6 +8,7 @@ const SLOW = [
   'test/docs/runbooks.test.ts',
   'test/e2e/back-pressure.test.ts',
   'test/e2e/over-time.test.ts',
+  'test/e2e/permitted-calls.test.ts',
   'test/e2e/poison.test.ts',
   'test/e2e/sweep-failing.test.ts',
   'test/mutations/**/*.test.ts',

@@ -1,19 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { DecryptCommand, GenerateDataKeyCommand, KMSClient, ReEncryptCommand } from '@aws-sdk/client-kms';
-import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Sort } from '../../audit/deployment.ts';
 import { authorizeBy } from '../../audit/kms.ts';
 import type { Policy } from '../../audit/simulator.ts';
 import type { World } from '../../audit/surroundings.ts';
-import type { Hotline, Outcome } from '../../client/index.ts';
 import type { ReferralMessage } from '../../core/contracts.ts';
-import { agencyAlias, agencyQueue, FUNCTIONS, type FunctionName, intakeAlias, type Lane } from '../../core/names.ts';
-import { LOOK, RECEIVE } from '../../lib/queue-policies.ts';
-import { confirmKeys } from '../../local/confirm-keys.ts';
+import { agencyAlias, FUNCTIONS, type FunctionName, intakeAlias } from '../../core/names.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
 import type { Authorize } from '../../local/kms/kms.ts';
 import {
@@ -23,61 +15,28 @@ import {
   type Principal,
   RELAY_ACCOUNT,
 } from '../../local/principals.ts';
-import { type LocalRelay, startRelay } from '../../local/relay.ts';
-import { ops, until } from '../ops/operator.ts';
-import { ageRow } from '../support/aged-rows.ts';
-import { files, REGION, world } from '../support/audited-stage.ts';
-import { InterposedCloud } from '../support/interposed-cloud.ts';
-import { JudgedCalls } from '../support/judged-calls.ts';
+import type { LocalRelay } from '../../local/relay.ts';
+import { AGENCIES, collect, draftForAll, HOTLINE, peek, startAuditedRelay } from '../support/audited-relay.ts';
+import { REGION, world } from '../support/audited-stage.ts';
 
 /*
  * The embedded cloud, whose KMS asks a policy simulator that others wrote about the very policies that are deployed, in
  * place of a table of its own. What it refuses it does for a policy: once that is loosened, the same attempt succeeds.
  */
 
-const HOTLINE = 'gb-lantern';
-const AGENCIES = ['be-dijkwacht', 'de-kinderwacht', 'fr-littoral', 'gb-crossbar'];
-
-const folder = mkdtempSync(join(tmpdir(), 'referral-relay-test-'));
 const deployed = authorizeBy(world);
 let judge: Authorize = deployed;
-const calls = new JudgedCalls(world);
-const cloud = new InterposedCloud((call) => calls.judge(call));
 let relay: LocalRelay;
 
 beforeAll(async () => {
-  for (const { name, text } of files) writeFileSync(join(folder, name), text);
-  relay = await startRelay({
-    registryDir: folder,
-    sweepEverySeconds: 0,
-    authorize: (request) => judge(request),
-    interpose: (endpoints) => cloud.open(endpoints),
-  });
-  await confirmKeys(relay.profilesDir);
+  relay = await startAuditedRelay({ authorize: (request) => judge(request) });
 });
-afterAll(async () => {
-  await relay?.close();
-  await cloud.close();
-  rmSync(folder, { recursive: true });
-});
-
-/** Each with its own reference: the same draft would be the same referral. */
-const draft = (reference: string, sample = 'routine', routing = { suspect: ['DE', 'FR'], victim: ['GB', 'BE'] }) => ({
-  ...(JSON.parse(readFileSync(new URL(`../../samples/${sample}.json`, import.meta.url), 'utf8')) as object),
-  routing,
-  originator: { reference },
-});
-
-async function collect(hotline: Hotline): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for await (const outcome of hotline.outcomes({ drain: true })) outcomes.push(outcome);
-  return outcomes;
-}
+afterAll(() => relay?.close());
 
 describe('under the policies that are deployed', () => {
   it.each([HOTLINE, 'us-beacon'])('a referral of %s goes all the way to agencies of every sort', async (id) => {
     const hotline = await callHotline(relay, id);
-    const acceptance = await hotline.submit(draft(id));
+    const acceptance = await hotline.submit(draftForAll());
     expect(acceptance.routes.map(({ agency }) => agency)).toEqual(AGENCIES);
     for (const name of AGENCIES) {
       const agency = await callAgency(relay, name);
@@ -89,52 +48,6 @@ describe('under the policies that are deployed', () => {
     const outcomes = await collect(hotline);
     expect(outcomes).toHaveLength(2 * AGENCIES.length);
     expect(outcomes.every((outcome) => outcome.kind === 'outcome' && outcome.check === 'verified')).toBe(true);
-  });
-
-  it('a referral that nobody opens is told of, sent further and withdrawn', async () => {
-    const hotline = await callHotline(relay, HOTLINE);
-    const { id } = await hotline.submit(draft('unopened', 'immediate', { suspect: ['GB'], victim: [] }));
-    await peek('gb-crossbar', id, 'urgent');
-    expect(await ageRow(relay, { hotline: HOTLINE, id }, 'route#gb-crossbar')).toBe(true);
-    await relay.sweepNow();
-    await hotline.route(id, { suspect: ['FR'], victim: [] });
-    const crossbar = await callAgency(relay, 'gb-crossbar');
-    while (!crossbar.opened.has(id)) await crossbar.work();
-    await crossbar.client.sendOn({ hotline: HOTLINE, id }, { suspect: [], victim: ['BE'] });
-    await hotline.withdraw(id, 'error');
-    while (crossbar.withdrawals.length === 0) await crossbar.work();
-    expect(await ageRow(relay, { hotline: HOTLINE, id }, 'statement#outcome#gb-crossbar#00')).toBe(true);
-    await relay.sweepNow();
-    await collect(hotline);
-    const { routes } = await hotline.status(id);
-    expect(routes.map(({ agency: to }) => to)).toEqual(['be-dijkwacht', 'fr-littoral', 'gb-crossbar']);
-  });
-
-  it('a referral whose delivery failed goes out again', async () => {
-    const hotline = await callHotline(relay, HOTLINE);
-    await ops(relay, 'suspend', 'be-dijkwacht');
-    const { id } = await hotline.submit(draft('held', 'routine', { suspect: ['BE'], victim: [] }));
-    await until('it failed', () => ageRow(relay, { hotline: HOTLINE, id }, 'route#be-dijkwacht', 1));
-    await ops(relay, 'resume', 'be-dijkwacht');
-    await relay.sweepNow();
-    await peek('be-dijkwacht', id);
-  });
-
-  it('the functions are refused nothing, and need all that they are allowed', () => {
-    expect(calls.refused).toEqual([]);
-    const allowed = world.stage.actors
-      .filter(({ kind }) => kind === 'function')
-      .flatMap(({ name, policies }) => policies.map(({ statements }) => ({ name, statements })))
-      .flatMap(({ name, statements }) =>
-        statements.flatMap(({ Sid, Action }) => Action.map((action) => `${name}: ${Sid}: ${action}`)),
-      );
-    const notSeen = allowed.filter((what) => !/: (?:kms|logs):/.test(what) && !calls.needed.has(what));
-    expect(notSeen).toEqual([
-      // Lambda receives in the name of the function, and here a pump does.
-      ...[...RECEIVE, ...LOOK].map((action) => `deliver: ReceiveDispatch: ${action}`),
-      // When custody ends.
-      'sweep: WriteLedger: dynamodb:DeleteItem',
-    ]);
   });
 });
 
@@ -166,24 +79,6 @@ function messageFor({ messages }: Target, id: string): ReferralMessage {
   const message = messages.get(id);
   if (!message) throw new Error(`nothing was sent to ${id}`);
   return message;
-}
-
-/** The message in an agency's queue, left there. */
-async function peek(of: string, id: string, lane: Lane = 'routine'): Promise<ReferralMessage> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const { Messages = [] } = await relay.clients.sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl: relay.queueUrl(agencyQueue(relay.stage, of, lane)),
-        MaxNumberOfMessages: 10,
-        VisibilityTimeout: 0,
-        WaitTimeSeconds: 1,
-      }),
-    );
-    const found = Messages.map(({ Body = '' }) => JSON.parse(Body) as ReferralMessage).find((one) => one.id === id);
-    if (found) return found;
-    await delay(50);
-  }
-  throw new Error(`no message for ${of}`);
 }
 
 /** Opens what is wrapped for an agency, under the context it was wrapped with or another. */
@@ -360,9 +255,9 @@ describe('what is refused, by the simulator', () => {
   let target: Target;
 
   beforeAll(async () => {
-    const { id, sealed } = await (await callHotline(relay, HOTLINE)).submit(draft('attempted'));
+    const { id, sealed } = await (await callHotline(relay, HOTLINE)).submit(draftForAll());
     target = { sealed, messages: new Map() };
-    for (const name of AGENCIES) target.messages.set(name, await peek(name, id));
+    for (const name of AGENCIES) target.messages.set(name, await peek(relay, name, id));
   });
 
   async function judgedBy(policies: World, { run }: Attempt): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { type CloudCall, type CloudError, type Endpoints, InterposedCloud } from './interposed-cloud.ts';
+import { type CloudCall, type CloudError, InterposedCloud } from './interposed-cloud.ts';
 
 /** An error for requests of one operation, such as `PutItem`, whose body holds `about`. */
 export interface Refusal extends Pick<CloudCall, 'service' | 'operation'>, Pick<CloudError, 'error'> {
@@ -14,7 +14,7 @@ export class FaultyCloud {
   #refused = 0;
 
   /** Opens a port for each service; to be given to the functions in place of `endpoints`. */
-  open(endpoints: Endpoints): Promise<Endpoints> {
+  open<E extends Parameters<InterposedCloud['open']>[0]>(endpoints: E): Promise<E> {
     return this.#cloud.open(endpoints);
   }
 

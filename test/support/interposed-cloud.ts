@@ -1,15 +1,15 @@
 import { createServer, type IncomingMessage, request as send, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-const SERVICES = ['dynamodb', 'sqs', 'kms', 'sns'] as const;
+const SERVICES = ['dynamodb', 'sqs', 'kms', 'sns', 'lambda'] as const;
 type Service = (typeof SERVICES)[number];
-export type Endpoints = Record<Service, string>;
 
-/** A request of a function to a service. */
+/** A request to a service. */
 export interface CloudCall {
   service: Service;
-  /** Such as `PutItem`. */
+  /** Such as `PutItem`; of Lambda always `InvokeFunction`, as IAM calls it. */
   operation: string;
+  path: string;
   /** Whose credentials it is signed with. */
   accessKeyId: string;
   body: Buffer;
@@ -25,8 +25,8 @@ export interface CloudError {
 export type Decide = (call: CloudCall) => CloudError | undefined | Promise<CloudError | undefined>;
 
 /**
- * Stands between the functions and the emulated services and refuses requests in AWS's own form: AWS JSON (`__type`, and
- * the query-compatible header of SQS), and XML for SNS.
+ * Stands before the emulated services and refuses requests in AWS's own form: AWS JSON (`__type`, and the query-compatible
+ * header of SQS), and XML for SNS.
  */
 export class InterposedCloud {
   readonly #servers: Server[] = [];
@@ -36,12 +36,12 @@ export class InterposedCloud {
     this.#decide = decide;
   }
 
-  /** Opens a port for each service; to be given to the functions in place of `endpoints`. */
-  async open(endpoints: Endpoints): Promise<Endpoints> {
-    const opened = await Promise.all(
-      SERVICES.map(async (service) => [service, await this.#listen(service, new URL(endpoints[service]))] as const),
-    );
-    return { ...endpoints, ...Object.fromEntries(opened) };
+  /** Opens a port for each of these services; to be used in place of `endpoints`. */
+  async open<E extends Partial<Record<Service, string>>>(endpoints: E): Promise<E> {
+    const opened = SERVICES.filter((service) => endpoints[service] !== undefined).map(async (service) => {
+      return [service, await this.#listen(service, new URL(endpoints[service] ?? ''))] as const;
+    });
+    return { ...endpoints, ...Object.fromEntries(await Promise.all(opened)) };
   }
 
   async close(): Promise<void> {
@@ -66,9 +66,9 @@ export class InterposedCloud {
   async #handle(service: Service, to: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request);
     const target = request.headers['x-amz-target'] ?? /\bAction=(\w+)/.exec(body.toString())?.[1];
-    const operation = String(target).split('.').at(-1) ?? '';
+    const operation = service === 'lambda' ? 'InvokeFunction' : (String(target).split('.').at(-1) ?? '');
     const [, accessKeyId = ''] = /Credential=(\w+)\//.exec(request.headers.authorization ?? '') ?? [];
-    const error = await this.#decide({ service, operation, accessKeyId, body });
+    const error = await this.#decide({ service, operation, path: request.url ?? '', accessKeyId, body });
     if (!error) forward(request, body, response, to);
     else if (service === 'sns') answerInXml(response, error);
     else answer(response, error);

@@ -84,6 +84,20 @@ describe('a hand-over', () => {
     expect(world.waiting('ca-police')[0]).not.toHaveProperty('routed');
   });
 
+  it('tells who takes over of the statements behind that route, and of none behind another', async () => {
+    const world = new World();
+    const { name, hash } = await restricted(world, { suspect: ['CA'], victim: [] });
+    const token = await world.routeStatement(GB, name, hash, { suspect: ['FR'], victim: [] });
+    await routeReferral(world.relay(), world.hotline(GB), name, token);
+    await world.dispatch();
+    await handOver(world.relay(), name, 'fr-police', { id: 'de-police' });
+    await handOver(world.relay(), name, 'ca-police', CLEARING);
+    await world.pass(1);
+    expect(world.waiting('de-police')).toMatchObject([{ routed: [{ statement: token }] }]);
+    expect(world.waiting('int-clearing')).toHaveLength(1);
+    expect(world.waiting('int-clearing')[0]).not.toHaveProperty('routed');
+  });
+
   it('takes nothing from an agency that has opened it, and believes one that opens it late', async () => {
     const world = new World();
     const opened = await restricted(world);

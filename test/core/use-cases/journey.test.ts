@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { openSealed } from '../../../core/open.ts';
+import { dispatchQueue, LANES } from '../../../core/names.ts';
 import { DAY, HOUR, MINUTE, toTimestamp } from '../../../core/time.ts';
 import { acknowledgeOutcomes, receiveOutcomes } from '../../../core/use-cases/collect.ts';
 import { referralStatus } from '../../../core/use-cases/query.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { accepted, code, DE, GB } from '../../support/placed.ts';
-import { World } from '../../support/world.ts';
+import { STAGE, World } from '../../support/world.ts';
 
 /** What the alarm of deliveries that are held up would have seen. */
 const heldUp = (world: World) => world.recorded.filter(({ event }) => event === 'held-up').map(({ fields }) => fields);
@@ -94,6 +95,27 @@ describe('a referral', () => {
     expect(await code(submitReferral(world.relay(), world.hotline(GB), { ...submission, ...changes }))).toBe(expected);
     expect(world.ledger.record(name)).toEqual({ routes: [], statements: [] });
     expect(world.ledger.names()).toEqual([]);
+  });
+
+  it.each([
+    [{ suspect: ['FR'], victim: ['DE'] }, 'DE, FR'],
+    [{ suspect: [], victim: [] }, 'referrals without a known country'],
+  ])('that nobody takes is refused with the countries named (%j)', async (routing, where) => {
+    const world = new World();
+    const { submission } = await world.seal(GB, routing);
+    world.registry = { ...world.registry, fallback: undefined, agenciesFor: () => [] };
+    await expect(submitReferral(world.relay(), world.hotline(GB), submission)).rejects.toMatchObject({
+      message: `Refer this case by other means: no agency is registered for ${where}.`,
+      faults: [{ pointer: '/routing', detail: `no agency is registered for ${where}` }],
+    });
+  });
+
+  it('asks nobody to place it again once it is placed, however often it is repeated', async () => {
+    const world = new World();
+    const { submission } = await accepted(world);
+    await world.dispatch();
+    await submitReferral(world.relay(), world.hotline(GB), submission);
+    expect(LANES.flatMap((lane) => world.queues.bodies(dispatchQueue(STAGE, lane)))).toEqual([]);
   });
 
   it('is refused when sealed for another hotline’s key or a retired one', async () => {

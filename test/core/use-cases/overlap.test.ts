@@ -127,3 +127,16 @@ describe('an answer that is applied long after it was taken in', () => {
     expect(world.waiting('ca-police')).toMatchObject([{ sealed: sealed.submission.sealed }]);
   });
 });
+
+describe('the same submission twice at a time', () => {
+  it('is accepted once, and both are answered alike', async () => {
+    const world = new World();
+    const { submission } = await world.seal(GB, { suspect: ['DE'], victim: [] });
+    const goOn = await holdAt('ledger.create', (invocation) =>
+      submitReferral(world.relay(invocation), world.hotline(GB), submission),
+    );
+    const acceptance = await submitReferral(world.relay(), world.hotline(GB), submission);
+    expect(await goOn()).toEqual({ outcome: 'finished', value: acceptance });
+    expect(world.recorded.filter(({ event }) => event === 'accepted')).toHaveLength(1);
+  });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Routing } from '../../../core/schema.ts';
+import { deliverReferral } from '../../../core/use-cases/deliver.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { accepted, code, GB, NOWHERE } from '../../support/placed.ts';
@@ -40,6 +41,41 @@ describe('sending on', () => {
     expect(world.waiting('de-police')).toMatchObject([{ version: 2, roles: ['suspect', 'victim'] }]);
     expect((await world.openAll('de-police')).length).toBe(1);
     expect(world.ledger.record(name).routes).toMatchObject([{ status: 'opened', version: 2 }]);
+  });
+
+  it('tells each agency of the statement that led to it, and of no other', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    const send = async (routing: Routing): Promise<string> => {
+      const token = await world.routeStatement(GB, name, hash, routing);
+      await routeReferral(world.relay(), world.hotline(GB), name, token);
+      return token;
+    };
+    const toFrance = await send({ suspect: ['FR'], victim: [] });
+    const toCanada = await send({ suspect: ['CA'], victim: [] });
+    await world.dispatch();
+    expect(world.waiting('fr-police')).toMatchObject([{ routed: [{ statement: toFrance }] }]);
+    expect(world.waiting('ca-police')).toMatchObject([{ routed: [{ statement: toCanada }] }]);
+    expect(world.waiting('de-police')[0]).not.toHaveProperty('routed');
+  });
+
+  it('is not attempted on behalf of what was asked for an earlier version', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    await world.dispatch();
+    const [attempted] = world.ledger.record(name).routes;
+    const token = await world.routeStatement(GB, name, hash, { suspect: [], victim: ['DE'] });
+    await routeReferral(world.relay(), world.hotline(GB), name, token);
+    await world.dispatch();
+    const [widened] = world.ledger.record(name).routes;
+    if (!attempted || !widened) throw new Error('there is no route');
+    const { agency, version, attempts: number } = widened;
+    const ask = (asked: number) =>
+      deliverReferral(world.relay(), { v: 1, ...name, attempt: { agency, version: asked, number } });
+    await ask(attempted.version);
+    expect(world.ledger.record(name).routes).toEqual([widened]);
+    await ask(version);
+    expect(world.ledger.record(name).routes).not.toEqual([widened]);
   });
 
   it('tells the hotline of a country nobody takes but the one who sends it on', async () => {

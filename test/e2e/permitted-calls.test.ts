@@ -1,0 +1,133 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { authorizeBy } from '../../audit/kms.ts';
+import { agencyQueue, FUNCTIONS } from '../../core/names.ts';
+import { LOOK, RECEIVE } from '../../lib/queue-policies.ts';
+import { callAgency, callHotline } from '../../local/demo/cast.ts';
+import type { OperatorFile } from '../../local/operator-file.ts';
+import { functionPrincipal } from '../../local/principals.ts';
+import type { LocalRelay } from '../../local/relay.ts';
+import { deployPartner, draft, ops, until } from '../ops/operator.ts';
+import { ageRow } from '../support/aged-rows.ts';
+import { AGENCIES, collect, draftForAll, HOTLINE, peek, startAuditedRelay } from '../support/audited-relay.ts';
+import { world } from '../support/audited-stage.ts';
+import { InterposedCloud } from '../support/interposed-cloud.ts';
+import { allowedTo, JudgedCalls } from '../support/judged-calls.ts';
+
+/*
+ * The embedded cloud, where each call of a function and of the operator is judged by the policies that are deployed, in a
+ * simulator that others wrote: all that they do is allowed, and all that is allowed is needed.
+ */
+
+const { actors, place } = world.stage;
+/** Who the functions are, by access key id. */
+const functions = new Map(
+  FUNCTIONS.map((name) => functionPrincipal(place.stage, name)).map(({ arn, credentials }) => [
+    credentials.accessKeyId,
+    actors.find(({ principal }) => principal === arn),
+  ]),
+);
+const calls = new JudgedCalls(world, (accessKeyId) => functions.get(accessKeyId));
+const orders = new JudgedCalls(world, () => actors.find(({ kind }) => kind === 'operator'));
+const cloud = new InterposedCloud((call) => calls.judge(call));
+const ordered = new InterposedCloud((call) => orders.judge(call));
+const operatorDir = mkdtempSync(join(tmpdir(), 'referral-relay-operator-'));
+let relay: LocalRelay;
+
+beforeAll(async () => {
+  relay = await startAuditedRelay({
+    authorize: authorizeBy(world),
+    interpose: (endpoints) => cloud.open(endpoints),
+  });
+  const file = JSON.parse(readFileSync(join(relay.dataDir, 'operator.json'), 'utf8')) as OperatorFile;
+  const endpoints = await ordered.open(file.endpoints);
+  const registry = join(relay.dataDir, 'registry');
+  writeFileSync(join(operatorDir, 'operator.json'), JSON.stringify({ ...file, registry, endpoints }));
+});
+afterAll(async () => {
+  await relay?.close();
+  await Promise.all([cloud.close(), ordered.close()]);
+  rmSync(operatorDir, { recursive: true });
+});
+
+const draftFor = (country: string, sample = 'routine'): object =>
+  draft(sample, { routing: { suspect: [country], victim: [] } });
+
+describe('the functions', () => {
+  it('take a referral all the way to agencies of every sort, and their answers back', async () => {
+    const hotline = await callHotline(relay, HOTLINE);
+    const { id } = await hotline.submit(draftForAll());
+    for (const name of AGENCIES) {
+      const agency = await callAgency(relay, name);
+      while (!agency.opened.has(id)) await agency.work();
+    }
+    expect((await hotline.status(id)).routes.map(({ status }) => status)).toEqual(AGENCIES.map(() => 'opened'));
+    expect(await collect(hotline)).toHaveLength(AGENCIES.length);
+  });
+
+  it('tell of one that nobody opens, send it further and withdraw it', async () => {
+    const hotline = await callHotline(relay, HOTLINE);
+    const { id } = await hotline.submit(draftFor('GB', 'immediate'));
+    await until('it is delivered', async () => (await hotline.status(id)).routes[0]?.status === 'delivered');
+    expect(await ageRow(relay, { hotline: HOTLINE, id }, 'route#gb-crossbar')).toBe(true);
+    await relay.sweepNow();
+    await hotline.route(id, { suspect: ['FR'], victim: [] });
+    const crossbar = await callAgency(relay, 'gb-crossbar');
+    while (!crossbar.opened.has(id)) await crossbar.work();
+    await crossbar.client.sendOn({ hotline: HOTLINE, id }, { suspect: [], victim: ['BE'] });
+    await hotline.withdraw(id, 'error');
+    while (crossbar.withdrawals.length === 0) await crossbar.work();
+    expect(await ageRow(relay, { hotline: HOTLINE, id }, 'statement#outcome#gb-crossbar#00')).toBe(true);
+    await relay.sweepNow();
+    await collect(hotline);
+    const { routes } = await hotline.status(id);
+    expect(routes.map(({ agency }) => agency)).toEqual(['be-dijkwacht', 'fr-littoral', 'gb-crossbar']);
+  });
+
+  it('try again what failed', async () => {
+    const hotline = await callHotline(relay, HOTLINE);
+    await ops(relay, 'suspend', 'be-dijkwacht');
+    const { id } = await hotline.submit(draftFor('BE'));
+    await until('it failed', () => ageRow(relay, { hotline: HOTLINE, id }, 'route#be-dijkwacht', 1));
+    await ops(relay, 'resume', 'be-dijkwacht');
+    await relay.sweepNow();
+    await peek(relay, 'be-dijkwacht', id);
+  });
+
+  it('are refused nothing, and need all that they are allowed', () => {
+    expect(calls.refused).toEqual([]);
+    const notSeen = allowedTo(world, 'function').filter((what) => !calls.needed.has(what));
+    expect(notSeen).toEqual([
+      // Lambda receives in the name of the function, and here a pump does.
+      ...[...RECEIVE, ...LOOK].map((action) => `deliver: ReceiveDispatch: ${action}`),
+      // When custody ends.
+      'sweep: WriteLedger: dynamodb:DeleteItem',
+    ]);
+  });
+});
+
+describe('the operator', () => {
+  it('is refused nothing either, and needs all that the role is allowed', async () => {
+    const hotline = await callHotline(relay, HOTLINE);
+    const { id } = await hotline.submit(draftFor('FR'));
+    const message = await peek(relay, 'fr-littoral', id);
+    const QueueUrl = relay.queueUrl(agencyQueue(relay.stage, 'fr-littoral', 'dead'));
+    for (const MessageBody of [JSON.stringify(message), 'not understood']) {
+      await relay.clients.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
+    }
+    const run = async (...args: string[]): Promise<number> => (await ops({ dataDir: operatorDir }, ...args)).exit;
+    for (const command of ['status', 'sweep', 'keys', 'audit']) expect(await run(command)).toBe(0);
+    expect(await run('redrive', 'fr-littoral')).toBe(6);
+    expect(await run('redeliver', `${HOTLINE}/${id}`, 'fr-littoral')).toBe(0);
+    expect(await run('suspend', 'fr-littoral')).toBe(0);
+    expect(await run('resume', 'fr-littoral')).toBe(0);
+    await deployPartner(relay, 'fr-littoral', { countries: [] });
+    expect(await run('offboard', 'fr-littoral', '--hand-over')).toBe(0);
+
+    expect(orders.refused).toEqual([]);
+    expect(allowedTo(world, 'operator').filter((what) => !orders.needed.has(what))).toEqual([]);
+  });
+});

@@ -109,6 +109,9 @@ describe('the functions', () => {
   });
 });
 
+/** By a command whose calls are judged. @returns its exit code */
+const run = async (...args: string[]): Promise<number> => (await ops({ dataDir: operatorDir }, ...args)).exit;
+
 describe('the operator', () => {
   it('is refused nothing either, and needs all that the role is allowed', async () => {
     const hotline = await callHotline(relay, HOTLINE);
@@ -118,7 +121,6 @@ describe('the operator', () => {
     for (const MessageBody of [JSON.stringify(message), 'not understood']) {
       await relay.clients.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
     }
-    const run = async (...args: string[]): Promise<number> => (await ops({ dataDir: operatorDir }, ...args)).exit;
     for (const command of ['status', 'sweep', 'keys', 'audit']) expect(await run(command)).toBe(0);
     expect(await run('redrive', 'fr-littoral')).toBe(6);
     expect(await run('redeliver', `${HOTLINE}/${id}`, 'fr-littoral')).toBe(0);

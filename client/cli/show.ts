@@ -1,5 +1,6 @@
 import { Urgency } from '../../core/schema.ts';
 import type { AgencyReferral } from '../delivery.ts';
+import { ClientError } from '../errors.ts';
 import { answerCommand } from './agency.ts';
 import { CommandError, EXIT, type Exit } from './exit.ts';
 import { findKept, type Kept, keptFolder, readKept, referralRecord, withdrawalRecord } from './kept.ts';
@@ -16,8 +17,8 @@ export interface ShowOptions {
 type Read = Awaited<ReturnType<typeof readKept>>;
 
 /**
- * Shows what `poll` has kept: without names a line each, the most urgent first and of these the oldest; with names their
- * gists. Nothing is asked of the relay.
+ * Shows what `poll` has kept: without names a line each, the most urgent first and of these the oldest, and whatever is
+ * damaged in the end; with names their gists. Nothing is asked of the relay.
  */
 export async function show(session: Session, names: readonly string[], { urgency, out }: ShowOptions): Promise<Exit> {
   const folder = keptFolder(session, out);
@@ -26,8 +27,13 @@ export async function show(session: Session, names: readonly string[], { urgency
     names.length === 0 ? kept.filter(({ referral }) => referral !== undefined) : choose(kept, names, folder);
   const sum: Shown = { referrals: [], withdrawn: [], unopened: [] };
   const found: Read[] = [];
+  const damaged: string[] = [];
   for (const one of chosen) {
-    const read = await readKept(one);
+    const read = await readKept(one).catch((error: unknown) => {
+      if (names.length > 0 || !(error instanceof ClientError)) throw error;
+      damaged.push(error.message);
+    });
+    if (!read) continue;
     if (urgency !== undefined && read.referral?.referral.urgency !== urgency) continue;
     found.push(read);
     const name = nameOf(one);
@@ -37,9 +43,12 @@ export async function show(session: Session, names: readonly string[], { urgency
   for (const read of names.length === 0 ? found.sort((a, b) => rank(a) - rank(b)) : found) {
     await showOne(session, read, names.length === 0);
   }
-  if (found.length === 0) await session.note(`Nothing is kept in ${folder}.`);
-  else if (!session.json && names.length === 0) await session.note(summarizeShown(sum, { out: folder }).join('\n'));
-  return EXIT.ok;
+  if (found.length + damaged.length === 0) await session.note(`Nothing is kept in ${folder}.`);
+  if (found.length > 0 && !session.json && names.length === 0)
+    await session.note(summarizeShown(sum, { out: folder }).join('\n'));
+  if (damaged.length === 0) return EXIT.ok;
+  await session.note(damaged.join('\n'));
+  return EXIT.partial;
 }
 
 const nameOf = ({ hotline, id }: { hotline: string; id: string }): string => `${hotline}/${id}`;

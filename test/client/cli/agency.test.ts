@@ -427,6 +427,17 @@ describe('show', () => {
     });
   });
 
+  it('lists all others where one is damaged, which it names in the end', async () => {
+    const [broken, sound] = [await submit(), await submit(routine)];
+    await agency(['poll', '--out', folder.path('inbox')]);
+    const file = folder.path(`inbox/${HOTLINE}/${broken}.v1.json`);
+    await writeFile(file, '{');
+    const { exit, out, err } = await agency(['show', '--out', folder.path('inbox')]);
+    expect([exit, out]).toEqual([6, expect.stringMatching(new RegExp(`^ROUTINE .*${sound}.*\n$`))]);
+    expect(err).toMatch(new RegExp(`\n${file} is damaged \\(.*\n$`));
+    expect((await agency(['show', broken, '--out', folder.path('inbox')])).exit).toBe(1);
+  });
+
   it.each([
     ['by its id', (id: string) => id],
     ['as poll names it', (id: string) => `${HOTLINE}/${id}`],
@@ -460,16 +471,6 @@ describe('show', () => {
     const { exit, out, err } = await agency(['show', HOTLINE]);
     expect({ exit, out }).toEqual({ exit: 3, out: '' });
     expect(err).toContain(`No referral ${HOTLINE} is kept in ${join(home, 'opened')}.`);
-  });
-
-  it('names a file that is damaged', async () => {
-    const id = await submit();
-    await agency(['poll']);
-    const file = join(home, 'opened', HOTLINE, `${id}.v1.json`);
-    await writeFile(file, '{"kind":"referral"');
-    const { exit, err } = await agency(['show']);
-    expect(exit).toBe(1);
-    expect(err).toContain(`${file} is damaged`);
   });
 });
 

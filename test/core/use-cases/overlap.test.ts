@@ -7,8 +7,8 @@ import { routeReferral } from '../../../core/use-cases/route.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { type Ending, Invocation } from '../../doubles/faults.ts';
-import { GB } from '../../support/placed.ts';
-import { World } from '../../support/world.ts';
+import { code, GB } from '../../support/placed.ts';
+import { testRegistry, World } from '../../support/world.ts';
 
 /* Use cases that overlap: one goes on from what it had read, and that is no longer so. Found by test/sim. */
 
@@ -125,6 +125,34 @@ describe('an answer that is applied long after it was taken in', () => {
     expect(await goOn()).toMatchObject({ outcome: 'finished' });
     await world.dispatch();
     expect(world.waiting('ca-police')).toMatchObject([{ sealed: sealed.submission.sealed }]);
+  });
+});
+
+describe('a statement that sends on', () => {
+  it('while content is being removed is refused for the moment, and then for good', async () => {
+    const world = new World();
+    const { name, hash } = await opened(world);
+    world.clock.advance(30 * DAY);
+    const token = await world.routeStatement(GB, name, hash, { suspect: ['CA'], victim: [] });
+    const send = (invocation?: Invocation) => routeReferral(world.relay(invocation), world.hotline(GB), name, token);
+    const goOn = await holdAt('ledger.replace', send);
+    await world.sweep();
+    expect(world.ledger.record(name).referral).toHaveProperty('contentRemovedAt');
+    expect(await goOn()).toMatchObject({ outcome: 'failed', error: { code: 'try-again' } });
+    expect(world.ledger.record(name).statements.filter(({ content }) => content.type === 'route')).toEqual([]);
+    expect(await code(send())).toBe('content-expired');
+  });
+
+  it('made twice at a time is answered alike, though its country changes hands in between', async () => {
+    const world = new World();
+    const { name, hash } = await opened(world);
+    const token = await world.routeStatement(GB, name, hash, { suspect: ['CA'], victim: [] });
+    const send = (invocation?: Invocation) => routeReferral(world.relay(invocation), world.hotline(GB), name, token);
+    const goOn = await holdAt('ledger.create', send);
+    world.registry = testRegistry({ 'ca-police': { countries: [] }, 'fr-police': { countries: ['CA'] } });
+    const answer = await send();
+    expect(answer.routes.map(({ agency }) => agency)).toEqual(['de-police', 'fr-police']);
+    expect(await goOn()).toEqual({ outcome: 'finished', value: answer });
   });
 });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Routing } from '../../../core/schema.ts';
+import { receiveOutcomes } from '../../../core/use-cases/collect.ts';
 import { deliverReferral } from '../../../core/use-cases/deliver.ts';
+import { referralStatus } from '../../../core/use-cases/query.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { accepted, code, GB, NOWHERE } from '../../support/placed.ts';
@@ -41,6 +43,40 @@ describe('sending on', () => {
     expect(world.waiting('de-police')).toMatchObject([{ version: 2, roles: ['suspect', 'victim'] }]);
     expect((await world.openAll('de-police')).length).toBe(1);
     expect(world.ledger.record(name).routes).toMatchObject([{ status: 'opened', version: 2 }]);
+  });
+
+  it('brings it at once to an agency that could not read it and that it names, and to no other', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    const send = async (routing: Routing) => {
+      const token = await world.routeStatement(GB, name, hash, routing);
+      await routeReferral(world.relay(), world.hotline(GB), name, token);
+      await world.dispatch();
+      await world.pass(1);
+    };
+    await world.state('de-police', name, { status: 'unreadable', reason: 'decryption' });
+    await send({ suspect: ['DE'], victim: ['FR'] });
+    expect(world.waiting('de-police')).toHaveLength(2);
+    await send({ suspect: ['CA'], victim: [] });
+    expect(world.waiting('ca-police')).toHaveLength(1);
+    expect(world.waiting('de-police')).toHaveLength(2);
+  });
+
+  it('tells the hotline what another sends on, but not what it has sent on itself', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world, { suspect: ['AQ'], victim: [] });
+    const routing = { suspect: ['FR', 'DE'], victim: ['DE', 'CA'] };
+    const own = await world.routeStatement(GB, name, hash, routing);
+    await routeReferral(world.relay(), world.hotline(GB), name, own);
+    await world.pass(2);
+    expect(world.inbox(GB)).toEqual([]);
+    const onward = await world.routeStatement('int-clearing', name, hash, routing);
+    await routeReferral(world.relay(), world.agency('int-clearing'), name, onward);
+    await world.pass(2);
+    const { items } = await receiveOutcomes(world.relay(), world.hotline(GB), { max: 10, wait: 0 });
+    expect(items).toMatchObject([{ event: 'sent-on', agency: 'int-clearing', countries: ['CA', 'DE', 'FR'] }]);
+    const { routed } = await referralStatus(world.relay(), world.hotline(GB), name);
+    expect(routed.map(({ statement }) => statement)).toEqual([own, onward]);
   });
 
   it('tells each agency of the statement that led to it, and of no other', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Routing, Urgency } from '../../../core/schema.ts';
+import { MINUTE } from '../../../core/time.ts';
 import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { acknowledgeOutcomes, receiveOutcomes } from '../../../core/use-cases/collect.ts';
 import { handOver } from '../../../core/use-cases/hand-over.ts';
@@ -60,6 +61,22 @@ describe('a hand-over', () => {
     await handOver(world.relay(), name, 'de-police', CLEARING);
     await world.pass(1);
     expect(world.waiting('int-clearing')).toMatchObject([{ version: 2, countries: ['DE', 'SE'] }]);
+  });
+
+  it('is sent off by the next sweep, and once only, however long the hotline cannot be told of it', async () => {
+    const world = new World();
+    const { name } = await restricted(world);
+    await handOver(world.relay(), name, 'de-police', CLEARING);
+    for (let minute = 0; minute < 10; minute++) {
+      await world.sweep((point) => (point === 'queues.sendToHotline' ? 'throttle' : 'none'));
+      await world.dispatch();
+      expect(world.waiting('int-clearing')).toHaveLength(1);
+      world.clock.advance(MINUTE);
+    }
+    expect(world.inbox(GB)).toEqual([]);
+    await world.pass(10);
+    expect(world.inbox(GB)).toEqual(['event#handed-over#de-police#1']);
+    expect(world.waiting('int-clearing')).toHaveLength(1);
   });
 
   it('goes on with the statements behind the route that is taken over, each once, however often it is taken over', async () => {

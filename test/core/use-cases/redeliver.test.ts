@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { DAY, HOUR, MINUTE, toTimestamp } from '../../../core/time.ts';
+import { handOver } from '../../../core/use-cases/hand-over.ts';
 import { redeliver, type RedeliveryOrder } from '../../../core/use-cases/redeliver.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
 import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
-import { accepted, DE, GB } from '../../support/placed.ts';
+import { accepted, GB } from '../../support/placed.ts';
 import { World } from '../../support/world.ts';
 
 const order = (more: Partial<RedeliveryOrder> = {}): RedeliveryOrder => ({
@@ -92,6 +93,17 @@ describe('sending anew', () => {
     expect(world.waiting('de-police').map(({ kind }) => kind)).toEqual([undefined, 'withdrawn', 'withdrawn']);
   });
 
+  it('brings that news without keeping content for it', async () => {
+    const world = new World();
+    const sealed = await accepted(world);
+    await withdraw(world, sealed);
+    await world.pass(2);
+    world.clock.advance(30 * DAY - 5 * MINUTE);
+    expect(await redeliver(world.relay(), sealed.name, order({ what: 'withdrawal' }))).toBe('owed');
+    await world.pass(10);
+    expect(world.ledger.record(sealed.name).referral).toHaveProperty('contentRemovedAt');
+  });
+
   it.each<[string, RedeliveryOrder, (world: World, sealed: Awaited<ReturnType<typeof accepted>>) => Promise<void>]>([
     ['not-found', order({ agency: 'fr-police' }), async () => undefined],
     ['superseded', order({ version: 0 }), async () => undefined],
@@ -113,14 +125,17 @@ describe('sending anew', () => {
     expect(world.ledger.record(sealed.name)).toEqual(before);
   });
 
-  it('answers undeliverable for what no key opens', async () => {
+  it('answers undeliverable for what no key opens, and handed-over for what another agency was given', async () => {
     const world = new World();
-    const { submission, name } = await world.seal(GB, DE);
+    world.ledger.suspended.add('ca-police');
+    const { submission, name } = await world.seal(GB, { suspect: ['DE'], victim: ['CA'] });
     const segments = submission.sealed.split('.');
     segments[1] = Buffer.alloc(512, 7).toString('base64url');
     await submitReferral(world.relay(), world.hotline(GB), { ...submission, sealed: segments.join('.') });
     await world.dispatch();
+    await handOver(world.relay(), name, 'ca-police', { id: 'int-clearing' });
     expect(await redeliver(world.relay(), name, order())).toBe('undeliverable');
+    expect(await redeliver(world.relay(), name, order({ agency: 'ca-police' }))).toBe('handed-over');
   });
 });
 

@@ -3,6 +3,7 @@ import { MINUTE } from '../../../core/time.ts';
 import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { acknowledgeOutcomes, receiveOutcomes } from '../../../core/use-cases/collect.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
+import { Invocation } from '../../doubles/faults.ts';
 import { accepted, code, GB } from '../../support/placed.ts';
 import { World } from '../../support/world.ts';
 
@@ -18,6 +19,38 @@ describe('an answer', () => {
     expect(first.repeated).toBe(false);
     expect(second).toEqual({ ...first, repeated: true });
     expect(world.inbox(GB)).toHaveLength(1);
+    expect(world.recorded.filter(({ event }) => event === 'answered')).toEqual([
+      { event: 'answered', fields: { ...name, agency: 'de-police', status: 'opened' } },
+    ]);
+  });
+
+  it('counts once in whatever order it names its countries', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    for (const countries of [
+      ['FR', 'CA'],
+      ['CA', 'FR'],
+      ['FR', 'CA'],
+    ]) {
+      const token = await world.outcome('de-police', name, hash, { status: 'wrong-jurisdiction', countries });
+      await answerReferral(world.relay(), world.agency('de-police'), name, token);
+    }
+    expect(world.ledger.record(name).statements).toHaveLength(1);
+  });
+
+  it('stands though it cannot be brought to the hotline at once, and is brought there within minutes', async () => {
+    const world = new World();
+    const { name, hash } = await accepted(world);
+    const token = await world.outcome('de-police', name, hash);
+    const throttled = new Invocation((point) => (point === 'queues.sendToHotline' ? 'throttle' : 'none'));
+    const ending = await throttled.run(() =>
+      answerReferral(world.relay(throttled), world.agency('de-police'), name, token),
+    );
+    expect(ending).toMatchObject({ outcome: 'finished', value: { statement: token, repeated: false } });
+    expect(world.inbox(GB)).toEqual([]);
+    expect(world.recorded).toContainEqual({ event: 'inbox-failed', fields: name });
+    await world.pass(2);
+    expect(world.inbox(GB)).toEqual(['outcome#de-police#00']);
   });
 
   it.each([
@@ -70,6 +103,7 @@ describe('an answer', () => {
     const token = await world.outcome('de-police', name, hash, { status: 'unreadable', reason: 'decryption' });
     await answerReferral(world.relay(), world.agency('de-police'), name, token);
     expect(world.ledger.record(name).routes).toMatchObject([{ status: 'unreadable' }]);
+    expect(world.recorded.find(({ event }) => event === 'answered')?.fields).toMatchObject({ reason: 'decryption' });
     await world.pass(62);
     expect(world.waiting('de-police')).toHaveLength(2);
     await world.openAll('de-police');

@@ -80,6 +80,12 @@ describe('the directory', () => {
     const { directory } = await readDirectory(world.relay(), world.agency('de-police'));
     expect(directory).not.toHaveProperty('intakeKeys');
   });
+
+  it('says for how many days content and facts are kept', async () => {
+    const world = worldWith({});
+    const { directory } = await readDirectory(world.relay(), world.agency('de-police'));
+    expect(directory.limits).toMatchObject({ contentDays: 30, custodyDays: 400 });
+  });
 });
 
 describe('a referral', () => {

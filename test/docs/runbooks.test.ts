@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agencyQueue, dispatchQueue } from '../../core/names.ts';
 import { callHotline } from '../../local/demo/cast.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
+import { deployPartner } from '../ops/operator.ts';
 import { type Block, findMissing, listPages, readBlocks } from '../support/runbook.ts';
 
 /*
@@ -133,6 +134,7 @@ async function deploy(): Promise<LocalRelay> {
     sweepEverySeconds: 0,
     log: () => undefined,
   });
+  await deployed.sweepNow();
   for (const id of [HOTLINE, AGENCY]) {
     cpSync(join(deployed.dataDir, 'registry', `${id}.json`), at('incoming', `${id}.json`));
   }
@@ -168,12 +170,8 @@ const GIVEN: Readonly<Record<string, (deployed: LocalRelay) => Promise<void>>> =
       await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl(queue), MessageBody }));
     }
   },
-  /** The agency's file has been deployed without its countries: the command reads it there. */
-  'offboarding.md': ({ dataDir }) => {
-    const path = join(dataDir, 'registry', 'fr-littoral.json');
-    writeJson(path, { ...readJson(path), countries: [] });
-    return Promise.resolve();
-  },
+  /** The agency's file has been deployed without its countries. */
+  'offboarding.md': (deployed) => deployPartner(deployed, 'fr-littoral', { countries: [] }),
 };
 
 async function type({ script }: Block): Promise<{ exit: number; printed: string }> {

@@ -63,6 +63,7 @@ async function deploy(changes: Readonly<Record<string, object>>): Promise<void> 
     sweepEverySeconds: 0,
     log: (_, line) => void log.push(line),
   });
+  await relay.sweepNow();
 }
 
 const hotlineOf = (): Promise<Hotline> => callHotline(relay, HOTLINE);

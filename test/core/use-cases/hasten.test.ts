@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { fromTimestamp } from '../../../core/time.ts';
+import { agencyLane } from '../../../core/lanes.ts';
+import { fromTimestamp, MINUTE, toTimestamp } from '../../../core/time.ts';
 import { answerReferral } from '../../../core/use-cases/answer.ts';
 import { hasten } from '../../../core/use-cases/hasten.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
 import { submitReferral } from '../../../core/use-cases/submit.ts';
+import { withdrawReferral } from '../../../core/use-cases/withdraw.ts';
 import { accepted, DE, GB } from '../../support/placed.ts';
+import { makeRouteRow } from '../../support/rows.ts';
 import { World } from '../../support/world.ts';
 
 /** Whether what is there is owed by now. */
@@ -82,5 +85,28 @@ describe('hastening what was to be placed', () => {
     const due = world.ledger.record(name).statements.filter((row) => isDue(world, row));
     expect(due.map(({ content }) => content.type)).toEqual(['route']);
     expect(route()).toEqual(before);
+  });
+
+  it('has a withdrawal announced with the next sweep', async () => {
+    const { world, name } = await delayed();
+    const { hash } = (await world.relay().ledger.read(name)).referral ?? {};
+    if (hash === undefined) throw new Error('there is no referral');
+    await withdrawReferral(world.relay(), world.hotline(GB), name, await world.withdrawStatement(name, hash));
+    expect(await hasten(world.relay(), { v: 1, ...name })).toBe(1);
+    const due = world.ledger.record(name).statements.filter((row) => isDue(world, row));
+    expect(due.map(({ content }) => content.type)).toEqual(['withdraw']);
+  });
+
+  it('has routes attempted with the next sweep that were never attempted, and leaves the others as they are', async () => {
+    const world = new World();
+    const name = { hotline: GB, id: world.newId() };
+    const at = toTimestamp(world.clock.now() + MINUTE);
+    for (const [agency, attempts] of [['de-police', 0] as const, ['fr-police', 1] as const]) {
+      const due = { lane: agencyLane(agency, 'high'), at };
+      await world.relay().ledger.create(makeRouteRow(name, { agency, attempts, due }));
+    }
+    expect(await hasten(world.relay(), { v: 1, ...name })).toBe(1);
+    const due = world.ledger.record(name).routes.filter((row) => isDue(world, row));
+    expect(due.map(({ agency }) => agency)).toEqual(['de-police']);
   });
 });

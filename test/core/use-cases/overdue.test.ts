@@ -68,6 +68,15 @@ describe('an immediate referral that was accepted and not placed', () => {
     expect(await wait(world, 3)).toEqual([false, false, false]);
   });
 
+  it('is told of behind a bulk of others', async () => {
+    const world = new World();
+    for (let count = 0; count < 1000; count++) await begin(world, 'routine', idOfOneLane(world));
+    const { name } = await accept(world, 'immediate', idOfOneLane(world));
+    world.clock.advance(15 * MINUTE);
+    await world.sweep();
+    expect(told(world)).toMatchObject([{ id: name.id }]);
+  });
+
   it('is told of whatever waits before it, also though something of that cannot be read', async () => {
     const world = new World();
     for (let count = 0; count < 9; count++) await begin(world, 'routine', idOfOneLane(world));

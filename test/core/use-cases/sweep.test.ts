@@ -121,6 +121,21 @@ describe('a run of sweep', () => {
     expect(report).toEqual({ rows: 9, failures: 0, complete: true });
   });
 
+  it('looks after each row of a page once, and after no more at the same time than it may', async () => {
+    const world = new World();
+    await oweMany(world, 5, 'de-police');
+    const relay = world.relay();
+    let [atOnce, most] = [0, 0];
+    const dispatch: typeof relay.queues.dispatch = async (lane, message) => {
+      most = Math.max(most, (atOnce += 1));
+      await relay.queues.dispatch(lane, message);
+      atOnce -= 1;
+    };
+    const bounds = { page: 5, concurrency: 2, deadline: Number.POSITIVE_INFINITY };
+    const report = await sweep({ ...relay, queues: { ...relay.queues, dispatch } }, bounds);
+    expect({ report, most }).toEqual({ report: { rows: 5, failures: 0, complete: true }, most: 2 });
+  });
+
   it('looks after what is urgent first, in every round', async () => {
     const world = new World();
     for (const urgency of ['routine', 'high', 'immediate'] as const) await oweMany(world, 3, 'de-police', urgency);
@@ -293,6 +308,17 @@ describe('a run of sweep', () => {
       failures: 1,
     });
     expect(paged).toMatchObject([[{ id }]]);
+  });
+
+  it('pages the people of an agency with what has waited longest first, in whatever order it fell due', async () => {
+    const world = new World();
+    for (const waited of [20, 60, 40]) {
+      world.clock.advance(1);
+      const deliveredAt = toTimestamp(world.clock.now() - waited * MINUTE);
+      await owe(world, 'de-police', 'immediate', { status: 'delivered', deliveredAt });
+    }
+    const { paged } = await run(world, { page: 3 });
+    expect(paged.map((waiting) => waiting.map(({ minutes }) => minutes))).toEqual([[60, 40, 20]]);
   });
 
   it('pages the people of an agency twice at most, however many wait', async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DAY, MINUTE } from '../../../core/time.ts';
 import { answerReferral } from '../../../core/use-cases/answer.ts';
-import { accepted, DE } from '../../support/placed.ts';
+import { submitReferral } from '../../../core/use-cases/submit.ts';
+import { accepted, DE, GB } from '../../support/placed.ts';
 import { World } from '../../support/world.ts';
 
 /* What sweep tells of immediate referrals that nobody opens, and whom it pages. What nobody takes up: `overdue.test.ts`. */
@@ -93,6 +94,19 @@ describe('immediate referrals that nobody opens', () => {
     expect(world.paged).toEqual([both(15)]);
     await world.pass(22 * 60, 5);
     expect(world.paged.map(({ waiting }) => waiting[0]?.minutes)).toEqual([15, 63, 363]);
+  });
+
+  it('page the people after a quarter of an hour also where sweep had to send them off again', async () => {
+    const world = new World();
+    const { submission } = await world.seal(GB, DE, IMMEDIATE);
+    const key = world.keys.agencyKeyId('de-police', { generation: 1 });
+    world.keys.setState(key, 'disabled');
+    await submitReferral(world.relay(), world.hotline(GB), submission);
+    await world.pass(6);
+    world.keys.setState(key, 'enabled');
+    await world.pass(40);
+    expect(world.recorded.filter(({ event }) => event === 'delivery-failed').length).toBeGreaterThan(1);
+    expect(world.paged).toHaveLength(1);
   });
 
   it('page nobody anew while their delivery keeps failing', async () => {

@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { DecryptCommand, KMSClient, ReEncryptCommand } from '@aws-sdk/client-kms';
-import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Hotline, loadHotlineProfile, type Outcome } from '../../client/index.ts';
-import type { ReferralMessage } from '../../core/contracts.ts';
-import { agencyQueue, FUNCTIONS, intakeAlias } from '../../core/names.ts';
+import { type Hotline, loadHotlineProfile } from '../../client/index.ts';
+import { FUNCTIONS, intakeAlias } from '../../core/names.ts';
 import { signRequest } from '../../core/profile.ts';
 import { confirmKeys } from '../../local/confirm-keys.ts';
 import { type AgencyAtWork, callAgency, callHotline } from '../../local/demo/cast.ts';
 import { collectTraces } from '../../local/demo/exposure.ts';
 import { agencyPrincipal, functionPrincipal, type Principal } from '../../local/principals.ts';
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
+import { collect, peek } from '../support/waiting.ts';
 
 /* The deployed handlers over the embedded cloud, and the partners' own client, over HTTP. */
 
@@ -36,30 +34,6 @@ const draft = (name: string, more: object = {}): object => ({
 
 async function open(agency: AgencyAtWork, id: string): Promise<void> {
   while (!agency.opened.has(id)) await agency.work();
-}
-
-async function collect(from: Hotline): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for await (const outcome of from.outcomes({ drain: true })) outcomes.push(outcome);
-  return outcomes;
-}
-
-/** The message in an agency's queue, left there. */
-async function peek(agency: string, lane: 'urgent' | 'routine', id: string): Promise<ReferralMessage> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const { Messages = [] } = await relay.clients.sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl: relay.queueUrl(agencyQueue(relay.stage, agency, lane)),
-        MaxNumberOfMessages: 10,
-        VisibilityTimeout: 0,
-        WaitTimeSeconds: 1,
-      }),
-    );
-    const found = Messages.map(({ Body = '' }) => JSON.parse(Body) as ReferralMessage).find((one) => one.id === id);
-    if (found) return found;
-    await delay(50);
-  }
-  throw new Error(`no message for ${agency}`);
 }
 
 const kmsAs = ({ credentials }: Principal): KMSClient =>
@@ -104,7 +78,7 @@ describe('a referral on its way', () => {
 
   it('can be unwrapped by nobody but its agency, under its own context', async () => {
     const { id, sealed } = await hotline.submit(draft('routine'));
-    const message = await peek('fr-littoral', 'routine', id);
+    const message = await peek(relay, 'fr-littoral', id);
     const context = { hotline: HOTLINE, referral: id, agency: 'fr-littoral', sealed };
     const CiphertextBlob = Buffer.from(message.key, 'base64');
     const decrypt = (principal: Principal, EncryptionContext: Record<string, string> = context) =>
@@ -122,7 +96,7 @@ describe('a referral on its way', () => {
 
   it('cannot be re-wrapped by any function but deliver', async () => {
     const { id } = await hotline.submit(draft('routine'));
-    const message = await peek('fr-littoral', 'routine', id);
+    const message = await peek(relay, 'fr-littoral', id);
     const wrapped = Buffer.from(message.sealed.split('.')[1] ?? '', 'base64url');
     const command = new ReEncryptCommand({
       CiphertextBlob: wrapped,

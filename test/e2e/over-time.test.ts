@@ -8,7 +8,7 @@ import { SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { CreateQueueCommand, GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Hotline, loadAgencyProfile, type Outcome, RelayProblem } from '../../client/index.ts';
+import { type Hotline, loadAgencyProfile, RelayProblem } from '../../client/index.ts';
 import { createTransport } from '../../client/transport.ts';
 import type { SigningJwk } from '../../core/keys.ts';
 import { intakeAlias, ledgerTable, pageTopic } from '../../core/names.ts';
@@ -19,6 +19,7 @@ import { type AgencyAtWork, callAgency, callHotline } from '../../local/demo/cas
 import { type LocalRelay, startRelay } from '../../local/relay.ts';
 import { topicArnBase } from '../../local/resources.ts';
 import { draft, makeRegistry, ops, removeFolder, until, writePartner } from '../ops/operator.ts';
+import { collect } from '../support/waiting.ts';
 
 /** Of a test that deploys twice, on a machine that has much else to do. */
 const LONG = 120_000;
@@ -76,12 +77,6 @@ async function open(agency: AgencyAtWork, id: string): Promise<void> {
     const left = (await agency.work()).find(({ result }) => result === 'left');
     if (left && 'error' in left) throw left.error;
   }
-}
-
-async function collect(hotline: Hotline): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for await (const outcome of hotline.outcomes({ drain: true })) outcomes.push(outcome);
-  return outcomes;
 }
 
 const refusalOf = (work: Promise<unknown>): Promise<unknown> =>

@@ -12,10 +12,11 @@ import { functionPrincipal } from '../../local/principals.ts';
 import type { LocalRelay } from '../../local/relay.ts';
 import { deployPartner, draft, ops, until } from '../ops/operator.ts';
 import { ageRow } from '../support/aged-rows.ts';
-import { AGENCIES, collect, draftForAll, HOTLINE, peek, startAuditedRelay } from '../support/audited-relay.ts';
+import { AGENCIES, draftForAll, HOTLINE, startAuditedRelay } from '../support/audited-relay.ts';
 import { world } from '../support/audited-stage.ts';
 import { InterposedCloud } from '../support/interposed-cloud.ts';
 import { allowedTo, JudgedCalls } from '../support/judged-calls.ts';
+import { collect, peek } from '../support/waiting.ts';
 
 /*
  * The embedded cloud, where each call of a function and of the operator is judged by the policies that are deployed, in a

@@ -35,6 +35,7 @@ import { draft, makeRegistry, ops, removeFolder, until, writePartner } from '../
 import { withSegment } from '../support/envelope.ts';
 import { raisedBy, readMetrics, waitingIn } from '../support/raised-alarms.ts';
 import { SETTINGS, type SynthesizedStage, synthesizeStage } from '../support/synthesized-stage.ts';
+import { collect } from '../support/waiting.ts';
 
 /*
  * What goes wrong for good: each such fault is seen by the operator, rings an alarm of the deployed templates, is mended as
@@ -147,11 +148,8 @@ const routeOf = async (id: string, agency = AGENCY) =>
 const untilStatus = (id: string, status: string): Promise<void> =>
   until(`${id} is ${status}`, async () => (await routeOf(id))?.status === status);
 
-async function collect(id: string): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for await (const outcome of hotline.outcomes({ drain: true })) outcomes.push(outcome);
-  return outcomes.filter((outcome) => outcome.referral === id);
-}
+const outcomesOf = async (id: string): Promise<Outcome[]> =>
+  (await collect(hotline)).filter(({ referral }) => referral === id);
 
 const keyOf = (id: string, sk: string) => ({
   TableName: ledgerTable(relay.stage),
@@ -240,7 +238,7 @@ async function expectArrival(id: string, written: object): Promise<void> {
   await until(`${id} is opened`, async () => (await agency.work()).length >= 0 && agency.opened.has(id));
   expect(agency.opened.get(id)?.referral).toMatchObject({ ...written, id, hotline: HOTLINE });
   expect(await routeOf(id)).toMatchObject({ status: 'opened' });
-  const heard = (await collect(id)).flatMap((outcome) =>
+  const heard = (await outcomesOf(id)).flatMap((outcome) =>
     outcome.kind === 'outcome' && outcome.check === 'verified' ? [outcome.payload.status] : [],
   );
   expect(heard.at(-1)).toBe('opened');
@@ -346,7 +344,7 @@ describe('a wrapped key that KMS rejects', { timeout: LONG }, () => {
     const { exit, text } = await ops(relay, 'redeliver', `${HOTLINE}/${id}`, AGENCY);
     expect([exit, text]).toEqual([3, expect.stringContaining('no key opens it')]);
     await relay.sweepNow();
-    expect(await collect(id)).toMatchObject([{ kind: 'event', event: 'undeliverable', agency: AGENCY }]);
+    expect(await outcomesOf(id)).toMatchObject([{ kind: 'event', event: 'undeliverable', agency: AGENCY }]);
 
     const anew = await hotline.seal(written, { anew: true });
     expect(anew.id).not.toBe(id);
@@ -376,7 +374,7 @@ describe('an agency message that cannot be opened', { timeout: LONG }, () => {
     expect((await statusOf()).routes).toContainEqual(
       expect.objectContaining({ agency: AGENCY, urgency: 'routine', unreadable: 1 }),
     );
-    expect(await collect(id)).toMatchObject([{ payload: { status: 'unreadable', reason: 'decryption' } }]);
+    expect(await outcomesOf(id)).toMatchObject([{ payload: { status: 'unreadable', reason: 'decryption' } }]);
 
     expect(await ops(relay, 'redrive', AGENCY, '--json')).toMatchObject({ exit: 0, result: { letters: { owed: 1 } } });
     await relay.sweepNow();

@@ -16,8 +16,9 @@ import {
   RELAY_ACCOUNT,
 } from '../../local/principals.ts';
 import type { LocalRelay } from '../../local/relay.ts';
-import { AGENCIES, collect, draftForAll, HOTLINE, peek, startAuditedRelay } from '../support/audited-relay.ts';
+import { AGENCIES, draftForAll, HOTLINE, startAuditedRelay } from '../support/audited-relay.ts';
 import { REGION, world } from '../support/audited-stage.ts';
+import { collect, peek } from '../support/waiting.ts';
 
 /*
  * The embedded cloud, whose KMS asks a policy simulator that others wrote about the very policies that are deployed, in

@@ -9,8 +9,8 @@ import { type Session, toRecord } from './session.ts';
 export interface PollReporter {
   /** @returns `hopeless` for a failure that the next message would meet as well */
   tell(told: DeliveryReport | PollReport): 'fine' | 'hopeless';
-  /** What came and could not be opened, each with why. */
-  readonly unopened: readonly string[];
+  /** What came and could not be opened, nor was it later, each with why. */
+  unopened(): string[];
   /** Resolves once all that was told is written. */
   flush(): Promise<void>;
   end(): Promise<Exit>;
@@ -30,7 +30,8 @@ const OF_ONE_MESSAGE = new Set([
 export function createPollReport(session: Session, write: (act: () => Promise<void>) => Promise<void>): PollReporter {
   const { style } = session;
   const tally = { done: 0, left: 0 };
-  const unopened: string[] = [];
+  /** Why each could not be opened, by its name. */
+  const unopened = new Map<string, string>();
   let first: Failure | undefined;
   let written: Promise<void> = Promise.resolve();
 
@@ -54,14 +55,14 @@ export function createPollReport(session: Session, write: (act: () => Promise<vo
           first ??= failure;
           if (told.result === 'left') {
             tally.left += 1;
-            unopened.push(`${nameOf(told)}: ${failure.lines[0] ?? failure.code}`);
+            unopened.set(nameOf(told), failure.lines[0] ?? failure.code);
           }
           say(told, `${style.warning('left')}  ${nameOf(told)}`, failure);
           return OF_ONE_MESSAGE.has(failure.code) ? 'fine' : 'hopeless';
         }
         case 'unreadable': {
           tally.left += 1;
-          unopened.push(`${nameOf(told)}: cannot be opened (${told.reason})`);
+          unopened.set(nameOf(told), `cannot be opened (${told.reason})`);
           const what = told.answered
             ? 'its hotline is told, and the message goes to the dead letters'
             : 'no hotline can be told: ask the operator, for it lies in the dead letters soon';
@@ -79,10 +80,11 @@ export function createPollReport(session: Session, write: (act: () => Promise<vo
           break;
       }
       tally.done += 1;
+      unopened.delete(nameOf(told));
       return 'fine';
     },
 
-    unopened,
+    unopened: () => Array.from(unopened, ([name, why]) => `${name}: ${why}`),
 
     flush: () => written,
 

@@ -42,7 +42,7 @@ export async function poll(session: Session, { follow = false, out: wanted }: Po
   }
 
   const reporter = createPollReport(session, orStop);
-  const shown: Shown = { referrals: [], withdrawn: [], unopened: reporter.unopened };
+  const shown: Omit<Shown, 'unopened'> = { referrals: [], withdrawn: [] };
   const handlers = createHandlers(session, { out, orStop, shown });
   try {
     if (follow) {
@@ -63,7 +63,10 @@ export async function poll(session: Session, { follow = false, out: wanted }: Po
   await reporter.flush();
   if (!session.json && out !== undefined) {
     const again = `referral-relay agency show${wanted === undefined ? '' : ` --out ${quote(wanted)}`}${session.profileArgument}`;
-    const lines = summarizeShown(shown, { out, again, isCut: io.signal.aborted && !follow });
+    const lines = summarizeShown(
+      { ...shown, unopened: reporter.unopened() },
+      { out, again, isCut: io.signal.aborted && !follow },
+    );
     // Whatever ends it, what was shown has been opened, and is not shown again.
     if (lines.length > 0) await session.note(lines.join('\n')).catch(() => undefined);
   }
@@ -108,7 +111,7 @@ function createHandlers(
     out,
     orStop,
     shown,
-  }: { out?: string | undefined; orStop: (act: () => Promise<void>) => Promise<void>; shown: Shown },
+  }: { out?: string | undefined; orStop: (act: () => Promise<void>) => Promise<void>; shown: Omit<Shown, 'unopened'> },
 ): Handlers {
   const { style } = session;
   return {

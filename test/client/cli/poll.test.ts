@@ -2,9 +2,9 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { quote } from '../../../client/cli/failure.ts';
+import type { Io } from '../../../client/cli/io.ts';
 import { ClientError } from '../../../client/errors.ts';
 import { createHotline } from '../../../client/hotline.ts';
-import type { InboxMessage } from '../../../client/inbox.ts';
 import { agencyQueue } from '../../../core/names.ts';
 import { MINUTE } from '../../../core/time.ts';
 import { agencyAtCommand, HOTLINE, immediate, POLICE, routine } from '../../support/agency-at-command.ts';
@@ -305,24 +305,49 @@ describe('poll', () => {
     expect(err).toContain('No relay is running at https://relay.example');
   });
 
+  /** Queues and key of the agency; `before` is told of each look into a queue. */
+  function watched(before: () => void): Pick<Io, 'aws'> {
+    const { aws } = agencyMachine(the.world, POLICE);
+    if (!aws) throw new Error('expected an inbox');
+    const receive: typeof aws.inbox.receive = (...args) => {
+      before();
+      return aws.inbox.receive(...args);
+    };
+    return { aws: { ...aws, inbox: { ...aws.inbox, receive } } };
+  }
+
   it('follows until the user interrupts, which is no failure', async () => {
     const id = await submit();
     const interrupt = new AbortController();
-    const machine = agencyMachine(the.world, POLICE);
-    const receive = machine.aws?.inbox.receive.bind(machine.aws.inbox);
-    if (!machine.aws || !receive) throw new Error('expected an inbox');
     let polls = 0;
-    const inbox = {
-      ...machine.aws.inbox,
-      receive(...args: Parameters<typeof receive>): Promise<InboxMessage[]> {
-        if ((polls += 1) > 6) interrupt.abort();
-        return receive(...args);
-      },
-    };
-    const io = { signal: interrupt.signal, aws: { ...machine.aws, inbox } };
-    const { exit, out, err } = await agency(['poll', '--follow'], io);
+    const looked = watched(() => void ((polls += 1) > 6 && interrupt.abort()));
+    const { exit, out, err } = await agency(['poll', '--follow'], { signal: interrupt.signal, ...looked });
     expect({ exit, err }).toEqual({ exit: 0, err: `1 referral: 1 immediate.\n${kept()}\n` });
     expect(out).toContain(id);
+  });
+
+  it('does not name in the end what it could not open at first and opened while following', async () => {
+    const other = createHotline(hotlineOptions(the.world, 'us-hotline'));
+    const { id } = await other.submit(immediate);
+    await the.world.dispatch();
+    await writeAgency(the.home, POLICE, { confirmed: { partners: {} } });
+    const interrupt = new AbortController();
+    let [heard, shown, attempts] = ['', '', 0];
+    const err = async (text: string): Promise<void> => {
+      heard += text;
+      if (text.startsWith('left') && (attempts += 1) === 2) await writeAgency(the.home, POLICE);
+    };
+    const out = (text: string): Promise<void> => {
+      shown += text;
+      interrupt.abort();
+      return Promise.resolve();
+    };
+    const looked = watched(() => the.world.clock.advance(MINUTE));
+    await agency(['poll', '--follow'], { signal: interrupt.signal, err, out, ...looked });
+    expect(attempts).toBeGreaterThan(1);
+    expect(shown).toContain(id);
+    expect(heard).toContain('1 referral: 1 immediate.');
+    expect(heard).not.toContain('Not opened:');
   });
 
   it('stops following where it cannot remember what it has shown, which would come again and again', async () => {

@@ -15,6 +15,17 @@ import { STAGE } from '../../support/world.ts';
 
 const { the, folder, submit, agency, left, stated, now, kept } = agencyAtCommand();
 
+/** Queues and key of the agency; `before` is told of each look into a queue. */
+function watched(before: () => void): Pick<Io, 'aws'> {
+  const { aws } = agencyMachine(the.world, POLICE);
+  if (!aws) throw new Error('expected an inbox');
+  const receive: typeof aws.inbox.receive = (...args) => {
+    before();
+    return aws.inbox.receive(...args);
+  };
+  return { aws: { ...aws, inbox: { ...aws.inbox, receive } } };
+}
+
 describe('poll', () => {
   it('prints what an investigator wants to know first, and tells the relay that it was opened', async () => {
     const id = await submit();
@@ -304,17 +315,6 @@ describe('poll', () => {
     expect(exit).toBe(4);
     expect(err).toContain('No relay is running at https://relay.example');
   });
-
-  /** Queues and key of the agency; `before` is told of each look into a queue. */
-  function watched(before: () => void): Pick<Io, 'aws'> {
-    const { aws } = agencyMachine(the.world, POLICE);
-    if (!aws) throw new Error('expected an inbox');
-    const receive: typeof aws.inbox.receive = (...args) => {
-      before();
-      return aws.inbox.receive(...args);
-    };
-    return { aws: { ...aws, inbox: { ...aws.inbox, receive } } };
-  }
 
   it('follows until the user interrupts, which is no failure', async () => {
     const id = await submit();

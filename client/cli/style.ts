@@ -1,3 +1,5 @@
+import picocolors from 'picocolors';
+
 /** How words stand out on a terminal; nothing is said by colour alone. */
 export interface Style {
   strong: (text: string) => string;
@@ -8,25 +10,9 @@ export interface Style {
   plain: (text: string) => string;
 }
 
-const plain = (text: string): string => text;
-
-/** By number as in ECMA-48, for Node has `styleText` only since 20.12. */
-const format =
-  (on: number, off: number) =>
-  (text: string): string =>
-    `\u001b[${on}m${text}\u001b[${off}m`;
-
 /** @param colour whether `Io.out` shows colours */
 export function createStyle(colour: boolean): Style {
-  if (!colour) return { strong: plain, good: plain, warning: plain, bad: plain, urgent: plain, plain };
-  const bold = format(1, 22);
-  const red = format(31, 39);
-  return {
-    strong: bold,
-    good: format(32, 39),
-    warning: format(33, 39),
-    bad: red,
-    urgent: (text) => bold(red(text)),
-    plain,
-  };
+  // Node has `styleText` only since 20.12, and whether the stream is a terminal was decided already (`Io.colour`).
+  const { bold, green, yellow, red } = picocolors.createColors(colour);
+  return { strong: bold, good: green, warning: yellow, bad: red, urgent: (text) => bold(red(text)), plain: String };
 }

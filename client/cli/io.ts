@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { isatty } from 'node:tty';
 import type { AgencyOptions } from '../agency.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -44,8 +45,9 @@ export function processIo(): Io {
     stdin,
     ask: stdin.isTTY && stderr.isTTY ? (question) => ask(question, interrupt.signal) : undefined,
     env,
-    colour: stdout.isTTY && !env['NO_COLOR'],
-    watched: stderr.isTTY,
+    // A stream that is no terminal has no `isTTY` at all, whatever its type says; `hasColors` knows NO_COLOR and TERM.
+    colour: isatty(stdout.fd) && stdout.hasColors(),
+    watched: isatty(stderr.fd),
     signal: interrupt.signal,
   };
 }

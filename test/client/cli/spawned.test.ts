@@ -129,10 +129,13 @@ async function unusedPort(): Promise<number> {
 }
 
 describe('the registry', () => {
-  it('of the samples is sound', async () => {
-    const { exit, out } = await type(['registry', 'check']);
-    expect({ exit, out }).toEqual({ exit: 0, out: expect.stringMatching(/^sound {2}registry\/sample: 3 hotlines/) });
-  });
+  it.each([{}, { CI: 'true' }, { FORCE_COLOR: '1' }])(
+    'of the samples is sound, told a pipe without colours: %o',
+    async (env) => {
+      const { exit, out } = await type(['registry', 'check'], { env });
+      expect({ exit, out }).toEqual({ exit: 0, out: expect.stringMatching(/^sound {2}registry\/sample: 3 hotlines/) });
+    },
+  );
 
   it('ends quietly when nobody reads on', async () => {
     const child = spawn(process.execPath, [BIN, 'registry', 'list'], { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -49,6 +49,7 @@ const IN_NODE_20_9 = new Set(
     os: 'hostname',
     'readline/promises': 'createInterface',
     'timers/promises': 'setTimeout',
+    tty: 'isatty',
   }).flatMap(([module, names]) => names.split(' ').map((name) => `${module}: ${name}`)),
 );
 

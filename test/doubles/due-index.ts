@@ -2,13 +2,14 @@ import type { LedgerRow } from '../../core/ledger.ts';
 
 /** A row as the index shows it. */
 interface Entry {
+  key: string;
   order: string;
   row: LedgerRow;
 }
 
 /**
  * The sparse index over what is owed: by lane, in order of time. Like every global secondary index it follows the table
- * later, each row for itself: to a stale read, the last change of every row is still to come.
+ * later, each row for itself: where a read is behind about a row, the row's last change is still to come.
  */
 export class DueIndex {
   readonly #lanes = new Map<string, Entry[]>();
@@ -24,24 +25,30 @@ export class DueIndex {
     const lane = this.#lanes.get(after.due.lane) ?? [];
     this.#lanes.set(after.due.lane, lane);
     const order = `${after.due.at} ${key}`;
-    lane.splice(position(lane, order), 0, { order, row: after });
+    lane.splice(position(lane, order), 0, { key, order, row: after });
   }
 
   /**
    * At most `limit` rows of `lane` due at or before `until`, earliest first; with `after`, the time and the key of one,
-   * those behind it.
+   * those behind it. `isBehind` tells for each key whether its last change is still to come; if not given, for none.
    */
-  read(lane: string, until: string, limit: number, stale: boolean, after?: string): LedgerRow[] {
-    const entries = stale ? this.#behind(lane) : (this.#lanes.get(lane) ?? []);
+  read(
+    lane: string,
+    until: string,
+    limit: number,
+    { isBehind, after }: { isBehind?: ((key: string) => boolean) | undefined; after?: string | undefined } = {},
+  ): LedgerRow[] {
+    const current = this.#lanes.get(lane) ?? [];
+    const entries = isBehind ? this.#followLater(lane, current, isBehind) : current;
     // '!' is the character after the blank that ends the time, and comes before any other in a key.
     const [first, end] = [after === undefined ? 0 : position(entries, `${after}!`), position(entries, `${until}!`)];
     return entries.slice(first, Math.min(end, first + limit)).map(({ row }) => row);
   }
 
-  #behind(lane: string): Entry[] {
-    const entries: Entry[] = [];
+  #followLater(lane: string, current: readonly Entry[], isBehind: (key: string) => boolean): Entry[] {
+    const entries = current.filter(({ key }) => !isBehind(key));
     for (const [key, row] of this.#before)
-      if (row.due?.lane === lane) entries.push({ order: `${row.due.at} ${key}`, row });
+      if (row.due?.lane === lane && isBehind(key)) entries.push({ key, order: `${row.due.at} ${key}`, row });
     return entries.sort((a, b) => (a.order < b.order ? -1 : 1));
   }
 }

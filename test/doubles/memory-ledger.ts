@@ -43,7 +43,7 @@ export class MemoryLedger {
 
   /**
    * `onWrite` is told of every write right after it. With `disorder` a read is no moment: from some row on, in the order
-   * of the table, it finds what stands later. (DynamoDB, "Transactions", isolation: a Query commits to no more than single
+   * of the table, it finds what stands later; and a stale read of the index is so for some rows only. (DynamoDB, "Transactions", isolation: a Query commits to no more than single
    * items, and it has pages.)
    */
   constructor(onWrite?: (name: ReferralName) => void, disorder?: ReadDisorder) {
@@ -84,7 +84,8 @@ export class MemoryLedger {
       due: (lane, until, limit, after) =>
         invocation.call('ledger.due', (fault) => {
           const from = after && `${after.due?.at} ${keyOf(after)}`;
-          return this.#index.read(lane, toTimestamp(until), limit, fault === 'stale', from);
+          const isBehind = fault === 'stale' ? this.#drawBehind() : undefined;
+          return this.#index.read(lane, toTimestamp(until), limit, { isBehind, after: from });
         }),
       remember: (kind, ids) =>
         invocation.call('ledger.remember', () => {
@@ -128,6 +129,17 @@ export class MemoryLedger {
 
   #partition(name: ReferralName): Partition | undefined {
     return this.#partitions.get(partitionKey(name));
+  }
+
+  /** About which rows one stale read of the index is behind: all, or with `disorder` each as chance has it. */
+  #drawBehind(): (key: string) => boolean {
+    const { randomness } = this.#disorder ?? {};
+    const drawn = new Map<string, boolean>();
+    return (key) => {
+      const isBehind = drawn.get(key) ?? (randomness === undefined || randomness.fraction() <= 0.5);
+      drawn.set(key, isBehind);
+      return isBehind;
+    };
   }
 
   #find(row: LedgerRow): LedgerRow | undefined {

@@ -8,7 +8,7 @@ import { agencyQueue, FUNCTIONS } from '../../core/names.ts';
 import { LOOK, RECEIVE } from '../../lib/queue-policies.ts';
 import { callAgency, callHotline } from '../../local/demo/cast.ts';
 import type { OperatorFile } from '../../local/operator-file.ts';
-import { functionPrincipal } from '../../local/principals.ts';
+import { agencyPrincipal, functionPrincipal, type Principal } from '../../local/principals.ts';
 import type { LocalRelay } from '../../local/relay.ts';
 import { deployPartner, draft, ops, until } from '../ops/operator.ts';
 import { ageRow } from '../support/aged-rows.ts';
@@ -19,30 +19,38 @@ import { allowedTo, JudgedCalls } from '../support/judged-calls.ts';
 import { collect, peek } from '../support/waiting.ts';
 
 /*
- * The embedded cloud, where each call of a function and of the operator is judged by the policies that are deployed, in a
- * simulator that others wrote: all that they do is allowed, and all that is allowed is needed.
+ * The embedded cloud, where each call of a function, of an agency and of the operator is judged by the policies that are
+ * deployed, in a simulator that others wrote: all that they do is allowed, and all that is allowed is needed.
  */
 
-const { actors, place } = world.stage;
-/** Who the functions are, by access key id. */
-const functions = new Map(
-  FUNCTIONS.map((name) => functionPrincipal(place.stage, name)).map(({ arn, credentials }) => [
-    credentials.accessKeyId,
-    actors.find(({ principal }) => principal === arn),
-  ]),
-);
-const calls = new JudgedCalls(world, (accessKeyId) => functions.get(accessKeyId));
+const { actors, place, registry } = world.stage;
+/** Judges the calls of those who are known by the access key ids of `principals`. */
+function judgeCallsOf(principals: readonly Principal[]): JudgedCalls {
+  const callers = new Map(
+    principals.map(({ arn, credentials }) => [
+      credentials.accessKeyId,
+      actors.find(({ principal }) => principal === arn),
+    ]),
+  );
+  return new JudgedCalls(world, (accessKeyId) => callers.get(accessKeyId));
+}
+const calls = judgeCallsOf(FUNCTIONS.map((name) => functionPrincipal(place.stage, name)));
+const polls = judgeCallsOf([...registry.agencies.values()].map((agency) => agencyPrincipal(place.stage, agency)));
 const orders = new JudgedCalls(world, () => actors.find(({ kind }) => kind === 'operator'));
 const cloud = new InterposedCloud((call) => calls.judge(call));
+const polled = new InterposedCloud((call) => polls.judge(call));
 const ordered = new InterposedCloud((call) => orders.judge(call));
 const operatorDir = mkdtempSync(join(tmpdir(), 'referral-relay-operator-'));
 let relay: LocalRelay;
+/** The relay as an agency gets to it. */
+let toAgencies: LocalRelay;
 
 beforeAll(async () => {
   relay = await startAuditedRelay({
     authorize: authorizeBy(world),
     interpose: (endpoints) => cloud.open(endpoints),
   });
+  toAgencies = { ...relay, endpoints: await polled.open(relay.endpoints) };
   const file = JSON.parse(readFileSync(join(relay.dataDir, 'operator.json'), 'utf8')) as OperatorFile;
   const endpoints = await ordered.open(file.endpoints);
   const registry = join(relay.dataDir, 'registry');
@@ -50,7 +58,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await relay?.close();
-  await Promise.all([cloud.close(), ordered.close()]);
+  await Promise.all([cloud.close(), polled.close(), ordered.close()]);
   rmSync(operatorDir, { recursive: true });
 });
 
@@ -62,7 +70,7 @@ describe('the functions', () => {
     const hotline = await callHotline(relay, HOTLINE);
     const { id } = await hotline.submit(draftForAll());
     for (const name of AGENCIES) {
-      const agency = await callAgency(relay, name);
+      const agency = await callAgency(toAgencies, name);
       while (!agency.opened.has(id)) await agency.work();
     }
     expect((await hotline.status(id)).routes.map(({ status }) => status)).toEqual(AGENCIES.map(() => 'opened'));
@@ -76,7 +84,7 @@ describe('the functions', () => {
     expect(await ageRow(relay, { hotline: HOTLINE, id }, 'route#gb-crossbar')).toBe(true);
     await relay.sweepNow();
     await hotline.route(id, { suspect: ['FR'], victim: [] });
-    const crossbar = await callAgency(relay, 'gb-crossbar');
+    const crossbar = await callAgency(toAgencies, 'gb-crossbar');
     while (!crossbar.opened.has(id)) await crossbar.work();
     await crossbar.client.sendOn({ hotline: HOTLINE, id }, { suspect: [], victim: ['BE'] });
     await hotline.withdraw(id, 'error');
@@ -107,6 +115,26 @@ describe('the functions', () => {
       // When custody ends.
       'sweep: WriteLedger: dynamodb:DeleteItem',
     ]);
+  });
+});
+
+function cannotStore(): never {
+  throw new Error('it cannot be stored now');
+}
+
+describe('the agencies', () => {
+  it('are refused nothing either, of whatever sort they are, and need all that their roles are allowed', async () => {
+    const hotline = await callHotline(relay, HOTLINE);
+    await hotline.submit(draftForAll());
+    for (const name of AGENCIES) {
+      const { client } = await callAgency(toAgencies, name);
+      const [delivery] = await client.poll({ max: 1 });
+      if (!delivery) throw new Error(`nothing came to ${name}`);
+      expect(await client.handle(delivery, { referral: cannotStore })).toMatchObject({ result: 'left' });
+    }
+    expect(polls.refused).toEqual([]);
+    const needed = AGENCIES.flatMap((name) => RECEIVE.map((action) => `${name}: ${action}`));
+    expect([...polls.needed].map((what) => what.replace(/: \w+: /, ': ')).sort()).toEqual(needed);
   });
 });
 

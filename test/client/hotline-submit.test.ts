@@ -7,10 +7,10 @@ import { IntakeJwk, thumbprint } from '../../core/keys.ts';
 import { MINUTE, SECOND } from '../../core/time.ts';
 import { type Ending, faultAt, Invocation } from '../doubles/faults.ts';
 import { makeIntakeKey } from '../doubles/memory-keys.ts';
-import { intakeKidOf } from '../support/partners.ts';
+import { type Exchange, hotlineOptions, intakeKidOf } from '../support/partners.ts';
 import { hotlineAtWork, ID } from '../support/hotline-at-work.ts';
 import { sampleDraft } from '../support/referrals.ts';
-import { intakeKeyOf, signerOf, testRegistry } from '../support/world.ts';
+import { intakeKeyOf, signerOf, testRegistry, World } from '../support/world.ts';
 
 /* Of a hotline: submitting. What else it does is in `hotline.test.ts` and `outcomes.test.ts`. */
 
@@ -32,6 +32,15 @@ function inProcess(invocation: Invocation): Hotline {
     journal: watched,
     runtime: { ...runtime, fetch: async (url, init) => invocation.call('fetch', () => fetch(url, init)) },
   });
+}
+
+/** Retires the intake key. @returns the fingerprint of the next one */
+function rotateIntakeKey(world: World): string {
+  const next = makeIntakeKey();
+  world.keys.createIntakeKey(ID, { generation: 2 }, next);
+  const intakeKeys = [{ generation: 1, retiredAt: world.at() }, { generation: 2 }];
+  world.registry = testRegistry({ [ID]: { intakeKeys } });
+  return thumbprint(IntakeJwk.parse(createPublicKey(next).export({ format: 'jwk' })));
 }
 
 describe('submit', () => {
@@ -75,12 +84,8 @@ describe('submit', () => {
   describe('when its intake key has been retired since it asked for the directory', () => {
     beforeEach(async () => {
       await the.hotline.submit(immediate);
-      const next = makeIntakeKey();
-      the.world.keys.createIntakeKey(ID, { generation: 2 }, next);
-      const intakeKeys = [{ generation: 1, retiredAt: the.world.at() }, { generation: 2 }];
-      the.world.registry = testRegistry({ [ID]: { intakeKeys } });
-      const jwk = IntakeJwk.parse(createPublicKey(next).export({ format: 'jwk' }));
-      await the.hotline.trustKeys([{ partner: ID, use: 'intake', kid: thumbprint(jwk), state: 'changed' }]);
+      const kid = rotateIntakeKey(the.world);
+      await the.hotline.trustKeys([{ partner: ID, use: 'intake', kid, state: 'changed' }]);
       the.world.clock.advance(SECOND);
       the.log.length = 0;
     });
@@ -112,6 +117,16 @@ describe('submit', () => {
       firstIsDone.resolve();
       expect(await second).toMatchObject({ id });
       expect(await the.hotline.submit(sampleDraft('routine'))).toMatchObject({ id });
+    });
+
+    it('makes no second referral of a draft that was accepted, even by a relay that has lost it', async () => {
+      const { journal, trust } = the.options;
+      const [restored, log]: [World, Exchange[]] = [new World(), []];
+      rotateIntakeKey(restored);
+      const hotline = createHotline({ ...hotlineOptions(restored, ID, log), journal, trust });
+      await expect(hotline.submit(immediate, { resend: true })).rejects.toMatchObject({ code: 'wrong-intake-key' });
+      expect(restored.ledger.names()).toEqual([]);
+      expect(log.map(({ path }) => path)).toEqual(['/v1/referrals', '/v1/directory']);
     });
 
     it('refuses what has an id of its own, and seals the next one for the next key', async () => {

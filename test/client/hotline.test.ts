@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { createAgency } from '../../client/agency.ts';
 import { createHotline, type HotlineOptions } from '../../client/hotline.ts';
 import { createTrustMemory } from '../../client/trust.ts';
 import { signStatement } from '../../core/statements.ts';
 import { referralIdTime } from '../../core/ids.ts';
-import { hotlineOptions, intakeKidOf } from '../support/partners.ts';
+import { agencyOptions, hotlineOptions, intakeKidOf } from '../support/partners.ts';
 import { hotlineAtWork, ID } from '../support/hotline-at-work.ts';
 import { sampleDraft, withMember } from '../support/referrals.ts';
-import { signerOf } from '../support/world.ts';
+import { signerOf, testRegistry } from '../support/world.ts';
 
 const immediate = sampleDraft('immediate');
 
@@ -153,6 +154,13 @@ describe('route and withdraw', () => {
     expect(await the.hotline.unfinished()).toEqual([id]);
   });
 
+  it('do not let what the relay has pass for still owed, when it cannot be reached', async () => {
+    const { id } = await the.hotline.submit(immediate);
+    const runtime = { ...the.options.runtime, fetch: () => Promise.reject(new TypeError('fetch failed')) };
+    const refusal = createHotline({ ...the.options, patience: 1, runtime }).withdraw(id, 'error');
+    await expect(refusal).rejects.toMatchObject({ code: 'relay-unreachable' });
+  });
+
   it.each(['', 'x', '../directory', '019ab3f0-2a80-4c11-9d2e-5f6a7b8c9d0e'])('send nothing about %j', async (id) => {
     await expect(the.hotline.withdraw(id, 'error')).rejects.toMatchObject({ code: 'not-known' });
     await expect(the.hotline.status(id)).rejects.toMatchObject({ code: 'not-known' });
@@ -181,6 +189,21 @@ describe('status', () => {
         { check: 'verified', payload: { status: 'actionable', reason: 'case-opened' } },
       ],
     });
+  });
+
+  it('shows a sending on as it verifies here: of a clearing house it counts while it may send on', async () => {
+    const { id } = await the.hotline.submit(sampleDraft('four-accounts'));
+    await the.world.dispatch();
+    const sealed = the.world.ledger.record(name(id)).referral?.hash ?? '';
+    const clearing = createAgency(agencyOptions(the.world, 'int-clearing'));
+    await clearing.sendOn({ ...name(id), version: 1, sealed }, { suspect: ['DE'], victim: [] });
+    expect((await the.hotline.status(id)).routed).toMatchObject([
+      { check: 'verified', payload: { by: 'int-clearing', routing: { suspect: ['DE'] } } },
+    ]);
+    the.world.registry = testRegistry({ 'int-clearing': { forwards: false } });
+    expect((await createHotline(the.options).status(id)).routed).toMatchObject([
+      { check: 'invalid', detail: expect.any(String) },
+    ]);
   });
 
   it('marks statements whose key is not trusted, and shows the rest', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { AgencyReferral, DeliveryReport, Handlers } from '../../client/delivery.ts';
 import { ClientError, RelayProblem, UntrustedKeyError } from '../../client/errors.ts';
 import type { Delivery } from '../../client/inbox.ts';
-import { type PollReport, runAgency, type RunOptions } from '../../client/polling.ts';
+import { LONG_POLL, type PollReport, runAgency, type RunOptions } from '../../client/polling.ts';
 import { runtimeOf } from '../../client/runtime.ts';
 import { ERRORS } from '../../core/errors.ts';
 import type { Lane } from '../../core/names.ts';
@@ -44,11 +44,14 @@ async function run(
   const reports: (DeliveryReport | PollReport)[] = [];
   const waits: number[] = [];
   const maxima: number[] = [];
+  /** Each look at a queue, and how many seconds it might wait there. */
+  const looks: [Lane, number][] = [];
   let busy = 0;
   let busiest = 0;
   let next = 0;
   const parts = {
-    async receive(lane: Lane, max: number, _: number, signal: AbortSignal) {
+    async receive(lane: Lane, max: number, wait: number, signal: AbortSignal) {
+      looks.push([lane, wait]);
       await new Promise(setImmediate);
       const script = lane === 'urgent' ? polls : routine;
       if (lane === 'urgent') maxima.push(max);
@@ -85,7 +88,7 @@ async function run(
   } catch (error) {
     failure = error;
   }
-  return { reports, waits, maxima, busiest, failure };
+  return { reports, waits, maxima, looks, busiest, failure };
 }
 
 describe('run', () => {
@@ -119,6 +122,17 @@ describe('run', () => {
     const taken: string[] = [];
     await run({ polls: [1, 2, 1, 0], routine: [2, 2], handler: ({ id }) => void taken.push(id) }, { concurrency: 8 });
     expect(taken.join(' ')).toBe('urgent urgent urgent urgent routine routine routine routine');
+  });
+
+  it('does not wait at the urgent queue, where it found something, as long as the routine one has to', async () => {
+    const stop = new AbortController();
+    const exhausted = (): void => stop.abort();
+    const { looks } = await run({ polls: [1, 0, 0], exhausted }, { drain: false, signal: stop.signal });
+    expect(looks.filter(([lane]) => lane === 'urgent')).toEqual([
+      ['urgent', 0],
+      ['urgent', 0],
+      ['urgent', LONG_POLL],
+    ]);
   });
 
   it('lets no more handlers run at the same time than it may, and of those who wait an urgent one before the others', async () => {

@@ -4,7 +4,7 @@ import { summarizeReferral } from '../../../client/cli/referral-summary.ts';
 import { createStyle } from '../../../client/cli/style.ts';
 import type { AgencyReferral } from '../../../client/delivery.ts';
 import { completeReferral, parseReferralDraft, type Referral } from '../../../core/referral.ts';
-import { anyDraft, ORIGIN, sampleReferral, SAMPLES } from '../../support/referrals.ts';
+import { anyDraft, ORIGIN, sampleDraft, sampleReferral, SAMPLES } from '../../support/referrals.ts';
 
 const plain = createStyle(false);
 
@@ -44,6 +44,57 @@ describe('summarizeReferral', () => {
     const summary = summarize({ ...referral, suspects, incident });
     expect(summary).toContain('8. Suspect 7\n             and 12 more\n');
     expect(summary).toMatch(/word…\n/);
+  });
+
+  it('says what there is, of every kind of entry, and nothing of what there is not', () => {
+    const draft = parseReferralDraft({
+      ...sampleDraft('routine'),
+      channels: [
+        { kind: 'web-page', url: 'https://site.example/page' },
+        { kind: 'email' },
+        { kind: 'email', addresses: ['a@mail.example', 'b@mail.example'] },
+        { kind: 'chat', service: 'Chatter' },
+        { kind: 'game', title: 'Blocks', platform: 'console' },
+        { kind: 'phone', number: '+4915100000000' },
+        { kind: 'other', description: 'A letter.' },
+      ],
+      suspects: [
+        { accounts: [{ service: 'Chatter' }, { service: 'Photos', id: '77', screenName: 'ann' }] },
+        { age: 40, birthDate: '1986-01-02', address: { country: 'DE' } },
+        { name: 'Bob', address: { city: 'Lille', country: 'FR' }, phones: ['+33100000000'] },
+      ],
+      victims: [{ estimatedLocations: [{ country: 'CA', verified: true }, { city: 'Ottawa' }] }],
+      files: [{ originalName: 'a.txt' }, { viewedByReporter: true }],
+      evidence: [
+        { custodian: 'Chatter' },
+        { custodian: 'Photos', description: 'Server log.', preservedUntil: '2027-01-31T00:00:00.000Z' },
+      ],
+      priorContacts: [{ agency: 'Police of Lille' }, { agency: 'Police of Bonn', country: 'DE', caseNumber: '12/26' }],
+    });
+    const lines = summarize(completeReferral(draft, ORIGIN)).split('\n');
+    expect(
+      lines.slice(
+        lines.findIndex((line) => line.startsWith('  Where')),
+        -4,
+      ),
+    ).toEqual([
+      '  Where      1. web page https://site.example/page',
+      '             2. e-mail',
+      '             3. e-mail; a@mail.example; b@mail.example',
+      '             4. chat Chatter',
+      '             5. game Blocks; console',
+      '             6. telephone +4915100000000',
+      '             7. A letter.',
+      '  Suspects   1. Chatter; Photos account 77 / ann',
+      '             2. aged 40; born 1986-01-02; lives in DE (Germany)',
+      '             3. Bob; +33100000000; lives in Lille, FR (France)',
+      '  Victims    believed in CA (Canada), confirmed; believed in Ottawa',
+      '  Files      2 files; 1 viewed by the reporter',
+      '  Evidence   1. Chatter',
+      '             2. Photos; Server log; kept until 2027-01-31',
+      '  Known to   1. Police of Lille',
+      '             2. Police of Bonn; DE (Germany); case 12/26',
+    ]);
   });
 
   it('stands out by more than colour', () => {

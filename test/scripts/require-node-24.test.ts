@@ -46,7 +46,7 @@ const ASK = `
 import { createServer } from 'node:http';
 const server = createServer((_, answer) => answer.end()).listen(0, '127.0.0.1', async () => {
   const { status } = await fetch('http://127.0.0.1:' + server.address().port);
-  console.log(status);
+  console.log(String(status));
   process.exit();
 });
 `;

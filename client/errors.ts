@@ -79,7 +79,10 @@ export class RelayProblem extends Error {
 export const isPassing = (error: unknown): error is RelayProblem | ClientError =>
   error instanceof RelayProblem
     ? error.transient
-    : error instanceof ClientError && (error.transient || error.code === 'relay-unreachable');
+    : error instanceof ClientError && (error.transient || ELSEWHERE.has(error.code));
+
+/** What is wrong lies between here and the relay, or at the relay. */
+const ELSEWHERE = new Set<ClientErrorCode>(['relay-unreachable', 'unexpected-answer']);
 
 /**
  * A key that the relay's directory lists and the user has not confirmed (protocol section 5, "Pinning"). Nothing is

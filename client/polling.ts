@@ -141,17 +141,10 @@ export async function runAgency(parts: Parts, handlers: Handlers, options: RunOp
 const isFatal = (error: unknown): boolean => error instanceof ClientError && FATAL.has(error.code);
 
 /** What the answer to any other message would meet as well, until somebody mends clock, key or address. */
-const OF_EVERY_CALL = new Set<RelayProblem['code'] | ClientErrorCode>([
-  'unauthorized',
-  'stale-signature',
-  'wrong-role',
-  'unknown',
-  'unexpected-answer',
-]);
+const OF_EVERY_CALL = new Set<RelayProblem['code']>(['unauthorized', 'stale-signature', 'wrong-role', 'unknown']);
 
 const isTrouble = (error: unknown): boolean =>
-  isPassing(error) ||
-  ((error instanceof RelayProblem || error instanceof ClientError) && OF_EVERY_CALL.has(error.code));
+  isPassing(error) || (error instanceof RelayProblem && OF_EVERY_CALL.has(error.code));
 
 /** One pause after each trouble, longer each time until something succeeds. */
 function createTrouble(runtime: Runtime): {

@@ -26,8 +26,9 @@ export interface OutcomesOptions {
   /** Ends once the inbox is empty, instead of waiting for more. */
   drain?: boolean | undefined;
   /**
-   * Told when the relay cannot be reached, asks for patience or is not what answers, and how long the pause before the next attempt is, in
-   * milliseconds; what was not acknowledged comes again. If not given, such trouble is thrown as everything else is.
+   * Told when the relay cannot be reached, asks for patience or is not what answers, and how long the pause before the
+   * next attempt is, in milliseconds; what was not acknowledged comes again. If not given, such trouble is thrown as
+   * everything else is.
    */
   onTrouble?: ((error: RelayProblem | ClientError, pause: number) => Promise<void> | void) | undefined;
 }

@@ -43,8 +43,8 @@ export class MemoryLedger {
 
   /**
    * `onWrite` is told of every write right after it. With `disorder` a read is no moment: from some row on, in the order
-   * of the table, it finds what stands later; and a stale read of the index is so for some rows only. (DynamoDB, "Transactions", isolation: a Query commits to no more than single
-   * items, and it has pages.)
+   * of the table, it finds what stands later; and a stale read of the index is so for some rows only. (DynamoDB,
+   * "Transactions", isolation: a Query commits to no more than single items, and it has pages.)
    */
   constructor(onWrite?: (name: ReferralName) => void, disorder?: ReadDisorder) {
     this.#onWrite = onWrite;

@@ -20,7 +20,8 @@ import { collect, peek } from '../support/waiting.ts';
 
 /*
  * The embedded cloud, where each call of a function, of an agency and of the operator is judged by the policies that are
- * deployed, in a simulator that others wrote: all that they do is allowed, and all that is allowed is needed.
+ * deployed, in a simulator that others wrote: all that they do is allowed, and all that functions and
+ * operator are allowed is needed.
  */
 
 const { actors, place, registry } = world.stage;
@@ -123,7 +124,7 @@ function cannotStore(): never {
 }
 
 describe('the agencies', () => {
-  it('are refused nothing either, of whatever sort they are, and need all that their roles are allowed', async () => {
+  it('are refused nothing either, of whatever sort they are, with each call that receiving takes', async () => {
     const hotline = await callHotline(relay, HOTLINE);
     await hotline.submit(draftForAll());
     for (const name of AGENCIES) {

@@ -20,8 +20,8 @@ import { collect, peek } from '../support/waiting.ts';
 
 /*
  * The embedded cloud, where each call of a function, of an agency and of the operator is judged by the policies that are
- * deployed, in a simulator that others wrote: all that they do is allowed, and all that functions and
- * operator are allowed is needed.
+ * deployed, in a simulator that others wrote: all that they do is allowed, and all that functions and operator are allowed
+ * is needed.
  */
 
 const { actors, place, registry } = world.stage;

@@ -92,6 +92,9 @@ export interface Agency {
    */
   handle(delivery: Delivery, handlers: Handlers, signal?: AbortSignal): Promise<DeliveryReport>;
 
+  /** Lets messages that will not be handled now be received again at once. Never rejects: they come back anyway. */
+  giveBack(deliveries: readonly Delivery[]): Promise<void>;
+
   /**
    * States an outcome. May be repeated: the first statement of its kind stands, and is what is returned.
    * @throws {RelayError} `malformed` if reason or countries do not belong to the status
@@ -205,6 +208,9 @@ export function createAgency(options: AgencyOptions): Agency {
       return openMessage(delivery.message);
     },
     handle: (delivery, handlers, signal = new AbortController().signal) => handle(delivery, handlers, signal),
+    async giveBack(deliveries) {
+      await Promise.all(deliveries.map((delivery) => inbox.hide(delivery, 0).catch(() => undefined)));
+    },
     answer: async (referral, outcome) => post(await resolve(referral), outcome),
     async sendOn(reference, routing) {
       const { hotline, id, sealed } = await resolve(reference);

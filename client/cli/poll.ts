@@ -78,7 +78,10 @@ export async function poll(session: Session, { follow = false, out: wanted }: Po
 /** What was shown cannot be remembered then, and would be shown again until it lies in the dead letters, unanswered. */
 const OF_THE_DISK = new Set(['disk-full', 'file']);
 
-/** Takes what is there: one by one for a person, who wants it in order; a program gets a batch as it is opened. */
+/**
+ * Takes what is there: one by one for a person, who wants it in order; a program gets a batch as it is opened. What was
+ * received and not tried is given back, for nobody would see it for two minutes.
+ */
 async function drain(
   { json }: Session,
   agency: Agency,
@@ -87,13 +90,14 @@ async function drain(
   for (;;) {
     const batch = (await agency.poll({ wait: 1, signal })).sort((a, b) => rank(a) - rank(b));
     if (batch.length === 0) return;
-    for (const group of json ? [batch] : batch.map((delivery) => [delivery])) {
+    const size = json ? batch.length : 1;
+    while (batch.length > 0) {
+      const group = batch.splice(0, size);
       const reports = await Promise.all(group.map((delivery) => agency.handle(delivery, handlers, signal)));
-      if (signal.aborted) return;
-      const verdicts = reports.map((told) => reporter.tell(told));
+      const verdicts = signal.aborted ? [] : reports.map((told) => reporter.tell(told));
       await reporter.flush();
       // Someone who looks once wants to know now, not after pauses that grow.
-      if (verdicts.includes('hopeless')) return;
+      if (signal.aborted || verdicts.includes('hopeless')) return agency.giveBack(batch);
     }
   }
 }

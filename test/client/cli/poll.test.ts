@@ -307,13 +307,17 @@ describe('poll', () => {
   });
 
   it('ends at once where relay or AWS cannot be reached', async () => {
-    await submit();
+    const [first, second] = [await submit(), await submit({ ...immediate, urgencyReason: 'Another.' })];
     const { aws, runtime } = agencyMachine(the.world, POLICE);
     const unreachable = Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNREFUSED' } });
     const down = { ...runtime, fetch: () => Promise.reject(Object.assign(unreachable, { code: 'ECONNREFUSED' })) };
     const { exit, err } = await agency(['poll'], { runtime: down, aws });
     expect(exit).toBe(4);
     expect(err).toContain('No relay is running at https://relay.example');
+    // What was not tried is there again at once.
+    const { out } = await agency(['poll']);
+    expect(out).toContain(`IMMEDIATE  ${second}`);
+    expect(out).not.toContain(first);
   });
 
   it('follows until the user interrupts, which is no failure', async () => {

@@ -17,14 +17,14 @@ export interface ShowOptions {
 type Read = Awaited<ReturnType<typeof readKept>>;
 
 /**
- * Shows what `poll` has kept: without names a line each, the most urgent first and of these the oldest, and whatever is
- * damaged in the end; with names their gists. Nothing is asked of the relay.
+ * Shows what `poll` has kept: without names a line each, the most urgent first and of these the oldest, before them what
+ * was withdrawn once its document had been moved away, and whatever is damaged in the end; with names their gists.
+ * Nothing is asked of the relay.
  */
 export async function show(session: Session, names: readonly string[], { urgency, out }: ShowOptions): Promise<Exit> {
   const folder = keptFolder(session, out);
   const kept = await findKept(folder);
-  const chosen =
-    names.length === 0 ? kept.filter(({ referral }) => referral !== undefined) : choose(kept, names, folder);
+  const chosen = names.length === 0 ? kept : choose(kept, names, folder);
   const sum: Shown = { referrals: [], withdrawn: [], unopened: [] };
   const found: Read[] = [];
   const damaged: string[] = [];
@@ -34,6 +34,8 @@ export async function show(session: Session, names: readonly string[], { urgency
       damaged.push(error.message);
     });
     if (!read) continue;
+    // What never came, and never will, is nothing to work on.
+    if (names.length === 0 && !read.referral && !read.withdrawal?.handed) continue;
     if (urgency !== undefined && read.referral?.referral.urgency !== urgency) continue;
     found.push(read);
     const name = nameOf(one);

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ReferralDraft } from '../../../core/referral.ts';
@@ -35,6 +35,22 @@ describe('show', () => {
     expect(err).toMatch(/^4 referrals: 2 immediate, 1 high, 1 routine\.\n/);
     expect(err).toMatch(new RegExp(`\nImmediate:\n  ${HOTLINE}/${ids[3]}\n$`));
     expect(the.log).toEqual([]);
+  });
+
+  it('lists what was withdrawn after its document had been moved away, and not what never came', async () => {
+    const again = { ...immediate, urgencyReason: 'Another.' };
+    const [moved, kept, other] = [await submit(), await submit(again), await submit(routine)];
+    await agency(['poll', '--out', folder.path('inbox')]);
+    await rm(folder.path(`inbox/${HOTLINE}/${moved}.v1.json`));
+    const never = await the.hotline.submit({ ...immediate, urgencyReason: 'Never read.' });
+    for (const id of [moved, never.id]) await the.hotline.withdraw(id, 'error');
+    await the.world.dispatch();
+    await agency(['poll', '--out', folder.path('inbox')]);
+    const { out } = await agency(['show', '--out', folder.path('inbox')]);
+    const named = [moved, kept, other].map((id) => out.indexOf(id));
+    expect(out).toMatch(new RegExp(`^WITHDRAWN  ${moved}\n`));
+    expect(named).toEqual(named.toSorted((a, b) => a - b));
+    expect(out).not.toContain(never.id);
   });
 
   it('lists only those of one urgency if told to', async () => {

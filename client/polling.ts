@@ -143,8 +143,13 @@ const isFatal = (error: unknown): boolean => error instanceof ClientError && FAT
 /** What the answer to any other message would meet as well, until somebody mends clock, key or address. */
 const OF_EVERY_CALL = new Set<RelayProblem['code']>(['unauthorized', 'stale-signature', 'wrong-role', 'unknown']);
 
+/** As Node calls it where nothing can be written any more: then no other message can be remembered either. */
+const OF_THE_DISK = new Set<unknown>(['ENOSPC', 'EDQUOT', 'EROFS']);
+
 const isTrouble = (error: unknown): boolean =>
-  isPassing(error) || (error instanceof RelayProblem && OF_EVERY_CALL.has(error.code));
+  isPassing(error) ||
+  (error instanceof RelayProblem && OF_EVERY_CALL.has(error.code)) ||
+  (error instanceof Error && 'code' in error && OF_THE_DISK.has(error.code));
 
 /** One pause after each trouble, longer each time until something succeeds. */
 function createTrouble(runtime: Runtime): {

@@ -234,6 +234,14 @@ describe('run', () => {
     expect(waits).toEqual([1_000, 2_000]);
   });
 
+  it('pauses while the disk is full, for what is handed over then would be handed over again', async () => {
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const stop = new AbortController();
+    const script = { polls: [1, 0, 1, 0, 0, 0], results: [leftBy(full)], exhausted: () => stop.abort() };
+    const { waits } = await run(script, { drain: false, signal: stop.signal });
+    expect(waits).toEqual([1_000, 2_000]);
+  });
+
   it('does not pause because of one partner or message, nor of a handler that fails', async () => {
     const expired = new RelayProblem({ status: 410, code: 'content-expired', detail: 'gone' });
     const results = [leftBy(untrusted), leftBy(expired), leftBy(new Error('bug'))];

@@ -31,6 +31,11 @@ export interface OutcomesOptions {
    * everything else is.
    */
   onTrouble?: ((error: RelayProblem | ClientError, pause: number) => Promise<void> | void) | undefined;
+  /**
+   * Told of an item of a kind that this version does not know, as it came. It is acknowledged once this returns, or at
+   * once if this is not given: keep it, for nobody else has it then.
+   */
+  onUnknown?: ((item: Readonly<Record<string, unknown>>) => Promise<void> | void) | undefined;
 }
 
 /** Pause after trouble, longer each time until a batch has been received and acknowledged. */
@@ -55,7 +60,7 @@ interface Parts {
  */
 export async function* receiveOutcomes(
   parts: Parts,
-  { signal, drain = false, onTrouble }: OutcomesOptions,
+  { signal, drain = false, onTrouble, onUnknown }: OutcomesOptions,
 ): AsyncGenerator<Outcome, void, undefined> {
   const { calls, runtime } = parts;
   let troubles = 0;
@@ -67,7 +72,7 @@ export async function* receiveOutcomes(
     try {
       const items = await receive(calls, drain ? 1 : isFull ? 0 : LIMITS.receiveWaitSeconds, signal);
       if (items === undefined || (drain && items.length === 0)) return;
-      for await (const outcome of readBatch(items, parts)) {
+      for await (const outcome of readBatch(items, parts, onUnknown)) {
         isHandedOut = true;
         yield outcome;
         isHandedOut = false;
@@ -87,7 +92,11 @@ export async function* receiveOutcomes(
 }
 
 /** Ends by acknowledging what the consumer came back from, however it ends. */
-async function* readBatch(items: readonly ReceivedItem[], parts: Parts): AsyncGenerator<Outcome, void, undefined> {
+async function* readBatch(
+  items: readonly ReceivedItem[],
+  parts: Parts,
+  onUnknown: OutcomesOptions['onUnknown'],
+): AsyncGenerator<Outcome, void, undefined> {
   const { calls, runtime } = parts;
   let done: string[] = [];
   let acknowledgedAt = runtime.now();
@@ -102,11 +111,13 @@ async function* readBatch(items: readonly ReceivedItem[], parts: Parts): AsyncGe
   const read = items.map(({ item }) => item && readItem(item, parts));
   for (const each of read) each?.catch(() => undefined);
   try {
-    for (const [index, { receipt }] of items.entries()) {
+    for (const [index, { receipt, raw }] of items.entries()) {
       const outcome = await read[index];
       if (outcome) {
         yield outcome;
         if (outcome.kind === 'outcome' && outcome.check === 'untrusted') continue;
+      } else {
+        await onUnknown?.(raw);
       }
       done.push(receipt);
       if (runtime.now() - acknowledgedAt >= ACKNOWLEDGE_AFTER) await acknowledge();

@@ -35,10 +35,11 @@ export type RoutesAnswer = z.infer<typeof RoutesAnswer>;
 const Received = z.object({ items: z.array(z.looseObject({ receipt: z.string() })) });
 const Acknowledged = z.object({ acknowledged: z.int() });
 
-/** One item of the inbox; `item` is `undefined` for one of a kind that this version does not know. */
+/** One item of the inbox; `item` is `undefined` for one that this version cannot read, and `raw` as it came. */
 export interface ReceivedItem {
   receipt: string;
   item: InboxItem | undefined;
+  raw: Readonly<Record<string, unknown>>;
 }
 
 export interface RelayCalls {
@@ -67,7 +68,7 @@ export function createRelayCalls(transport: Transport): RelayCalls {
     async receive(max, wait, signal) {
       const call = { method: 'POST', path: pathOf('receive'), body: { max, wait } } as const;
       const { items } = read(Received, await transport.call({ ...call, hold: wait * SECOND, signal }));
-      return items.map(({ receipt, ...item }) => ({ receipt, item: InboxItem.safeParse(item).data }));
+      return items.map(({ receipt, ...raw }) => ({ receipt, item: InboxItem.safeParse(raw).data, raw }));
     },
     acknowledge: async (receipts) => read(Acknowledged, await post(pathOf('acknowledge'), { receipts })).acknowledged,
   };

@@ -8,7 +8,7 @@ import type { CheckedStatement } from '../statement-check.ts';
 import { findSources } from './documents.ts';
 import { EXIT, type Exit, usageError } from './exit.ts';
 import { describeFault } from './failure.ts';
-import { safeLine } from './safe-text.ts';
+import { safeJson, safeLine } from './safe-text.ts';
 import { type Session, toRecord } from './session.ts';
 import * as words from './words.ts';
 
@@ -164,14 +164,19 @@ export async function outcomes(session: Session, { follow = false }: { follow?: 
     const lines = session.explain(error).lines.map((line) => `  ${line}`);
     await session.note([`${session.style.warning('held up')}  ${again}`, ...lines].join('\n'));
   }
-  const wanted = follow ? { onTrouble } : { drain: true };
-  for await (const item of hotline.outcomes({ ...wanted, signal: session.io.signal })) {
-    const text = describeOutcome(session, item);
-    await session.show(outcomeRecord(session, item), text);
+  async function tell(record: object, code: string, text: string): Promise<void> {
+    await session.show(record, text);
     shown += 1;
-    const code = codeOf(item);
     news.set(code, (news.get(code) ?? 0) + 1);
     if (ASKING.has(code)) asking.push(text);
+  }
+  async function onUnknown(item: object): Promise<void> {
+    const text = `${session.style.warning('not understood')}  Keep this, and update the command: ${safeJson(item)}`;
+    await tell({ kind: 'unknown', item }, 'not understood', text);
+  }
+  const wanted = follow ? { onTrouble } : { drain: true };
+  for await (const item of hotline.outcomes({ ...wanted, onUnknown, signal: session.io.signal })) {
+    await tell(outcomeRecord(session, item), codeOf(item), describeOutcome(session, item));
     if (item.kind === 'outcome' && item.check !== 'verified') exit = EXIT.trust;
   }
   const { aborted } = session.io.signal;
@@ -186,6 +191,7 @@ export async function outcomes(session: Session, { follow = false }: { follow?: 
 
 /** What would be lost among a hundred that were opened, and may leave a referral with nobody. */
 const ASKING = new Set([
+  'not understood',
   'not verified',
   'does not count',
   'unreadable',

@@ -106,7 +106,7 @@ describe('outcomes', () => {
     expect(await collect()).toMatchObject([{ check: 'verified', payload: { agency: 'ca-police' } }]);
   });
 
-  it('passes on events, and acknowledges those it does not know, and kinds as well', async () => {
+  it('passes on events, also those it does not know, and tells of kinds that it does not know', async () => {
     const { id } = await the.hotline.submit(immediate);
     const item = { hotline: ID, referral: id, at: the.world.at() };
     const acknowledged: unknown[] = [];
@@ -130,7 +130,12 @@ describe('outcomes', () => {
         },
       },
     });
-    expect(await collect(other)).toMatchObject([
+    const unknown: object[] = [];
+    const collected: object[] = [];
+    const onUnknown = (raw: object): void => void unknown.push(raw);
+    for await (const outcome of other.outcomes({ drain: true, onUnknown })) collected.push(outcome);
+    expect(unknown).toEqual([{ ...item, kind: 'poem' }]);
+    expect(collected).toMatchObject([
       { kind: 'event', event: 'undeliverable', agency: 'de-police' },
       { kind: 'event', event: 'eclipse' },
       { kind: 'outcome', check: 'invalid' },

@@ -59,14 +59,16 @@ async function attempt(relay: Parts, referral: ReferralRow, record: ReferralReco
   const { ledger, clock, randomness, telemetry } = relay;
   const fields = { hotline: row.hotline, id: row.id, agency: row.agency };
   let cause: string | undefined;
+  let thrown: { error: string } | undefined;
   try {
     cause = (await ledger.isSuspended(row.agency))
       ? 'suspended'
       : owes(row) === 'withdrawn'
         ? await sendWithdrawal(relay, record, row)
         : await sendReferral(relay, referral, record, row);
-  } catch {
+  } catch (error) {
     cause = 'try-again';
+    thrown = { error: error instanceof Error ? error.name : 'unknown' };
   }
   if (cause === undefined) {
     telemetry.record('delivered', { ...fields, lane: laneOf(row.urgency), version: row.version });
@@ -80,7 +82,7 @@ async function attempt(relay: Parts, referral: ReferralRow, record: ReferralReco
     });
     await ledger.replace(undeliverable(row, clock.now()));
   } else {
-    const failure = { ...fields, cause, failures: row.failures + 1 };
+    const failure = { ...fields, cause, ...thrown, failures: row.failures + 1 };
     telemetry.record('delivery-failed', failure);
     if (isHeldUp(cause, failure.failures)) telemetry.record('held-up', failure);
     await ledger.replace(failed(row, clock.now(), randomness.fraction()));

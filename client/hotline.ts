@@ -86,7 +86,8 @@ export interface Hotline {
   route(id: string, routing: Routing): Promise<RoutesAnswer>;
 
   /**
-   * Withdraws a referral. Who has read it has read it; all others never will.
+   * Withdraws a referral. It is not sent any more, and every agency that may have it is told; who finds the referral in
+   * its queue before that news still reads it. The first withdrawal of a referral stands, with its reason.
    * @throws {ClientError} `not-known` if it is only in the journal, which still owes it
    */
   withdraw(id: string, reason: WithdrawStatement['reason']): Promise<RoutesAnswer>;

@@ -70,7 +70,7 @@ export function declareHotline(program: Command, run: Run): void {
 
   declare(hotline, {
     name: 'withdraw',
-    summary: 'withdraw a referral: who has not read it never will',
+    summary: 'withdraw a referral: agencies are told to stop, and need not read what they have not read',
     examples: [['hotline withdraw 0199… --reason error', 'it was sent by mistake']],
   })
     .argument('<ID>', 'of the referral')

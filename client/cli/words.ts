@@ -120,9 +120,9 @@ export function withdrawnFrom(status: RouteStatus | undefined): string {
     case 'opened':
       return 'has opened it, and is told: what was read stays read';
     case 'undeliverable':
-      return 'does not have it: it could not be delivered';
+      return 'is not told: it could not be delivered, or another agency took it over';
     default:
-      return 'has not said that it opened it; it is told, if it may have it';
+      return 'has not said that it opened it as it is now; it is told, if it may have it';
   }
 }
 

@@ -189,7 +189,7 @@ describe('withdraw', () => {
     const { exit, out } = await hotline(['withdraw', id, '--reason', 'error']);
     expect(exit).toBe(0);
     expect(out).toContain(`withdrawn  ${id}: it was sent by mistake.`);
-    expect(out).toContain('ca-police has not said that it opened it; it is told, if it may have it.');
+    expect(out).toContain('ca-police has not said that it opened it as it is now; it is told, if it may have it.');
     expect(out).toContain('de-police has opened it, and is told: what was read stays read.');
     expect(out).toContain('to refer it after all, submit it with --anew');
   });

@@ -245,11 +245,11 @@ describe('The page on dead letters', () => {
     const { maxReceiveCount: receives } = z.object({ maxReceiveCount: z.number() }).parse(lane['RedrivePolicy']);
     expect((receives * VISIBILITY * SECOND) / MINUTE).toBe(20);
     const hours = [0, 1].map((fraction) => {
-      const waits = Array.from({ length: receives - 1 }, (_, index) => retryVisibility(index + 1, 0, fraction));
+      const waits = Array.from({ length: receives }, (_, index) => retryVisibility(index + 1, 0, fraction));
       return Math.round((waits.reduce((sum, wait) => sum + wait, 0) * SECOND) / HOUR);
     });
-    expect(hours).toEqual([2, 4]);
-    expect(readPage('dead-letters.md')).toMatch(/dies after 20 minutes;.*after two to four hours/);
+    expect(hours).toEqual([4, 9]);
+    expect(readPage('dead-letters.md')).toMatch(/dies after 20 minutes;.*after four to nine hours/);
   });
 });
 

@@ -170,7 +170,9 @@ describe('a referral', () => {
       await world.sweep();
       await world.dispatch(throttled);
     }
-    expect(heldUp(world)).toMatchObject([{ agency: 'de-police', cause: 'try-again', error: 'ThrottlingException', failures: 5 }]);
+    expect(heldUp(world)).toMatchObject([
+      { agency: 'de-police', cause: 'try-again', error: 'ThrottlingException', failures: 5 },
+    ]);
   });
 
   it('whose content key was not wrapped for the intake key is undeliverable, and the hotline is told', async () => {

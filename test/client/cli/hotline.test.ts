@@ -1,6 +1,7 @@
 import { symlink } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { quote } from '../../../client/cli/failure.ts';
+import type { Runtime } from '../../../client/runtime.ts';
 import type { OutcomeStatement } from '../../../core/contracts.ts';
 import { DAY, MINUTE, SECOND } from '../../../core/time.ts';
 import { routeReferral } from '../../../core/use-cases/route.ts';
@@ -407,6 +408,17 @@ async function follow({
   });
   return { ...heard, out: printed.join(''), pauses };
 }
+
+it('outcomes of a kind that this version does not know are shown as they came', async () => {
+  const items = [{ receipt: 'r1', kind: 'poem', text: 'an \u202eode' }];
+  const { runtime } = hotlineMachine(the.world, the.log);
+  const fetch: Runtime['fetch'] = async (url, init) =>
+    new URL(url).pathname === '/v1/outcomes/receive'
+      ? Response.json({ items: items.splice(0) })
+      : ((await runtime?.fetch?.(url, init)) ?? Response.error());
+  const { out } = await hotline(['outcomes'], { runtime: { ...runtime, fetch } });
+  expect(out).toBe('not understood  Keep this, and update the command: {"kind":"poem","text":"an \\u202eode"}\n');
+});
 
 describe('outcomes that are followed', () => {
   it.each([

@@ -1,11 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { beforeEach } from 'vitest';
 import type { Io } from '../../client/cli/io.ts';
+import type { OutcomeStatement } from '../../core/contracts.ts';
 import { createHotline, type Hotline, type HotlineOptions } from '../../client/hotline.ts';
-import { command, type Heard, temporaryFolder } from './command.ts';
-import { type Exchange, hotlineOptions } from './partners.ts';
+import { command, type Heard, records, temporaryFolder } from './command.ts';
+import { type Exchange, hotlineOptions, trustAll } from './partners.ts';
 import { hotlineMachine, writeHotline } from './profiles.ts';
-import { World } from './world.ts';
+import { sampleDraft } from './referrals.ts';
+import { type AgencyId, World } from './world.ts';
 
 export const ID = 'gb-hotline';
 
@@ -42,17 +44,36 @@ export function hotlineCommand() {
   const hotline = (args: readonly string[], io: Partial<Io> = {}): Promise<Heard> =>
     command(['hotline', ...args, '--profile', the.home], { ...hotlineMachine(the.world, the.log), ...io });
 
+  /** @returns the path of a draft that is a file now */
+  async function write(name: string, draft: unknown): Promise<string> {
+    const file = folder.path('drafts', name);
+    await writeFile(file, typeof draft === 'string' ? draft : JSON.stringify(draft));
+    return file;
+  }
+
   return {
     the,
     folder,
     hotline,
+    write,
     submit: (args: readonly string[], io?: Partial<Io>) => hotline(['submit', ...args], io),
 
-    /** @returns the path of a draft that is a file now */
-    write: async (name: string, draft: unknown): Promise<string> => {
-      const file = folder.path('drafts', name);
-      await writeFile(file, typeof draft === 'string' ? draft : JSON.stringify(draft));
-      return file;
+    /** Submits a draft and delivers it; its id. */
+    submitted: async (draft: unknown = sampleDraft('immediate')): Promise<string> => {
+      const [record] = records(await hotline(['submit', await write('submitted.json', draft), '--json']));
+      await the.world.dispatch();
+      return (record as { id: string }).id;
+    },
+
+    /** The agency states something. */
+    state: (agency: AgencyId, id: string, stated?: Partial<OutcomeStatement>): Promise<void> =>
+      the.world.state(agency, { hotline: ID, id }, stated),
+
+    /** Keys of all but this agency are confirmed. */
+    distrust: async (agency: AgencyId): Promise<void> => {
+      const { partners, ...rest } = await trustAll(ID).read();
+      const { [agency]: _, ...others } = partners;
+      await writeHotline(the.home, ID, { confirmed: { partners: others, ...rest } });
     },
 
     /** How many submissions reached the relay. */

@@ -25,7 +25,7 @@ export function sealBlob(keyId: string, key: Buffer, plaintext: Uint8Array, cont
 
 /** The id of the key that made this blob, or `undefined` when it is not a blob of this KMS. */
 export function keyIdOf(blob: Buffer): string | undefined {
-  if (blob.length <= HEADER + IV + TAG || blob[0] !== VERSION) return undefined;
+  if (blob.length < HEADER + IV + TAG || blob[0] !== VERSION) return undefined;
   const hex = blob.toString('hex', 1, HEADER);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

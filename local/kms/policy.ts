@@ -46,7 +46,7 @@ export interface Deployment {
 const USE = [
   { key: 'agency', action: 'kms:Decrypt', to: ['partner'], boundToAgency: true },
   { key: 'agency', action: 'kms:ReEncryptTo', to: ['deliver'], boundToAgency: true },
-  { key: 'hotline', action: 'kms:GetPublicKey', to: ['submit', 'query', 'partner'], boundToAgency: false },
+  { key: 'hotline', action: 'kms:GetPublicKey', to: ['submit', 'query'], boundToAgency: false },
   { key: 'hotline', action: 'kms:ReEncryptFrom', to: ['deliver'], boundToAgency: false },
 ] as const satisfies readonly UseRule[];
 
@@ -75,7 +75,8 @@ const ADMINISTRATION: ReadonlySet<KmsAction> = new Set<KmsAction>([
 ]);
 
 /**
- * What the deployed key policies and identity policies together allow: nothing but `USE` and `ADMINISTRATION`. Only an
+ * Which uses of a key the deployed key policies and identity policies together allow, and what administration needs here:
+ * nothing but `USE` and `ADMINISTRATION`. Only an
  * agency opens what is wrapped for it, only `deliver` wraps, and no administrator can use a key (the account's
  * administrator is its root ARN here; in AWS it could change the policy first).
  *

@@ -72,7 +72,7 @@ describe('the deployed policy', () => {
     ['ReEncryptFrom an agency key', { action: 'kms:ReEncryptFrom', key: AGENCY_KEY, ...bound('zz-agency') }, []],
     ['Encrypt', { action: 'kms:Encrypt', key: AGENCY_KEY, ...bound('zz-agency') }, []],
     ['GenerateDataKey', { action: 'kms:GenerateDataKey', key: AGENCY_KEY, ...bound('zz-agency') }, []],
-    ['GetPublicKey', { action: 'kms:GetPublicKey', key: INTAKE_KEY }, ['submit', 'query', 'hotline']],
+    ['GetPublicKey', { action: 'kms:GetPublicKey', key: INTAKE_KEY }, ['submit', 'query']],
     ['ReEncryptFrom an intake key', { action: 'kms:ReEncryptFrom', key: INTAKE_KEY }, ['deliver']],
     ['ReEncryptTo an intake key', { action: 'kms:ReEncryptTo', key: INTAKE_KEY, ...bound('zz-hotline') }, []],
     ['Decrypt with an intake key', { action: 'kms:Decrypt', key: INTAKE_KEY, ...bound('zz-hotline') }, []],

@@ -6,7 +6,7 @@ import { DEFAULT_STEPS, seedOf, simulate, STEP_NAMES } from './simulate.ts';
 
 const keyring = makeKeyring();
 
-/** What any hundred runs are to see. */
+/** What any 150 runs are to see. */
 const EXPECTED = [
   ...STEP_NAMES,
   ...[...MISHAPS, 'stale'].map((what) => `fault: ${what}`),

@@ -1,4 +1,4 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RelayError } from '../../core/errors.ts';
 import { parseJson } from '../../core/json.ts';
@@ -34,8 +34,8 @@ export async function findSources(inputs: readonly string[], io: Pick<Io, 'stdin
       sources.set(STDIN, { name: STDIN, read: async () => parseDocument(await readAll(io.stdin)) });
       continue;
     }
-    for (const file of await filesIn(input)) {
-      sources.set(file.toString('latin1'), {
+    for (const { file, key } of await filesIn(input)) {
+      sources.set(key, {
         name: file.toString(),
         read: async () => parseDocument(await readFile(file)),
       });
@@ -44,19 +44,35 @@ export async function findSources(inputs: readonly string[], io: Pick<Io, 'stdin
   return [...sources.values()];
 }
 
-/** Paths as bytes: the name of a file need not be UTF-8, and is found by its bytes alone. */
-async function filesIn(input: string): Promise<Buffer[]> {
-  if (!(await stat(input)).isDirectory()) return [Buffer.from(path.normalize(input))];
+interface Found {
+  /** As it was typed: what is opened, and how it is called. Bytes, for a file's name need not be UTF-8. */
+  file: Buffer;
+  /** The same for the same file, however the way to it is typed. */
+  key: string;
+}
+
+/** A path is not put in order before it is opened: where `..` follows a link, it would lead to another file. */
+async function filesIn(input: string): Promise<Found[]> {
+  if (!(await stat(input)).isDirectory()) {
+    const folder = await realpath(path.dirname(input), 'latin1');
+    return [{ file: Buffer.from(input), key: path.join(folder, latin1(Buffer.from(path.basename(input)))) }];
+  }
+  const folder = await realpath(input, 'latin1');
   const entries = await readdir(input, { withFileTypes: true, encoding: 'buffer' });
-  // As `path.join` has it, so that a file is the same however its folder is named.
-  const folder = Buffer.from(path.join(input, 'x').slice(0, -1));
   const files = entries
-    .filter((entry) => /^[^.].*\.json$/is.test(entry.name.toString('latin1')) && !entry.isDirectory())
-    .map(({ name }) => Buffer.concat([folder, name]))
-    .sort((a, b) => a.compare(b));
+    .filter((entry) => /^[^.].*\.json$/is.test(latin1(entry.name)) && !entry.isDirectory())
+    .map(({ name }) => name)
+    .sort((a, b) => a.compare(b))
+    .map((name) => ({
+      file: Buffer.concat([Buffer.from(input.endsWith(path.sep) ? input : `${input}${path.sep}`), name]),
+      key: path.join(folder, latin1(name)),
+    }));
   if (files.length === 0) throw usageError(`There is no *.json file in ${input}: name a folder with drafts in it.`);
   return files;
 }
+
+/** A text in which bytes that are not UTF-8 stay what they are. */
+const latin1 = (name: Buffer): string => name.toString('latin1');
 
 function parseDocument(content: Uint8Array | undefined): unknown {
   if (content === undefined)

@@ -83,9 +83,13 @@ async function submitDraft(
   if (strict && warnings.length > 0) throw new StrictError(warnings);
   const last = await hotline.seal(document);
   // What is still owed to the relay is what an earlier run sealed anew, or has never been reported as undeliverable.
-  const { id, state } = anew && last.state === 'accepted' ? await hotline.seal(document, { anew }) : last;
-  const before = state === 'accepted' && !resend;
-  return { acceptance: await hotline.submit(id, { resend: resend ?? false }), before, warnings };
+  if (anew && last.state === 'accepted') {
+    const { id } = await hotline.seal(document, { anew });
+    return { acceptance: await hotline.submit(id), before: false, warnings };
+  }
+  const before = last.state === 'accepted' && !resend;
+  // By what it says and not by its id, so that it can be sealed for another intake key. What could be sealed is an object.
+  return { acceptance: await hotline.submit(document as object, { resend: resend ?? false }), before, warnings };
 }
 
 /** A draft that has warnings where `--strict` wants none. */

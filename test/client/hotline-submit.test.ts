@@ -1,14 +1,12 @@
-import { createPublicKey } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createHotline, type Hotline } from '../../client/hotline.ts';
 import type { Journal } from '../../client/journal.ts';
 import { runtimeOf } from '../../client/runtime.ts';
-import { IntakeJwk, thumbprint } from '../../core/keys.ts';
+
 import { MINUTE, SECOND } from '../../core/time.ts';
 import { type Ending, faultAt, Invocation } from '../doubles/faults.ts';
-import { makeIntakeKey } from '../doubles/memory-keys.ts';
 import { type Exchange, hotlineOptions, intakeKidOf } from '../support/partners.ts';
-import { hotlineAtWork, ID } from '../support/hotline-at-work.ts';
+import { hotlineAtWork, ID, rotateIntakeKey } from '../support/hotline-at-work.ts';
 import { sampleDraft } from '../support/referrals.ts';
 import { intakeKeyOf, signerOf, testRegistry, World } from '../support/world.ts';
 
@@ -32,15 +30,6 @@ function inProcess(invocation: Invocation): Hotline {
     journal: watched,
     runtime: { ...runtime, fetch: async (url, init) => invocation.call('fetch', () => fetch(url, init)) },
   });
-}
-
-/** Retires the intake key. @returns the fingerprint of the next one */
-function rotateIntakeKey(world: World): string {
-  const next = makeIntakeKey();
-  world.keys.createIntakeKey(ID, { generation: 2 }, next);
-  const intakeKeys = [{ generation: 1, retiredAt: world.at() }, { generation: 2 }];
-  world.registry = testRegistry({ [ID]: { intakeKeys } });
-  return thumbprint(IntakeJwk.parse(createPublicKey(next).export({ format: 'jwk' })));
 }
 
 describe('submit', () => {

@@ -1,13 +1,16 @@
+import { createPublicKey } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { beforeEach } from 'vitest';
 import type { Io } from '../../client/cli/io.ts';
 import type { OutcomeStatement } from '../../core/contracts.ts';
 import { createHotline, type Hotline, type HotlineOptions } from '../../client/hotline.ts';
+import { IntakeJwk, thumbprint } from '../../core/keys.ts';
+import { makeIntakeKey } from '../doubles/memory-keys.ts';
 import { command, type Heard, records, temporaryFolder } from './command.ts';
 import { type Exchange, hotlineOptions, trustAll } from './partners.ts';
 import { hotlineMachine, writeHotline } from './profiles.ts';
 import { sampleDraft } from './referrals.ts';
-import { type AgencyId, World } from './world.ts';
+import { type AgencyId, testRegistry, World } from './world.ts';
 
 export const ID = 'gb-hotline';
 
@@ -20,6 +23,15 @@ interface AtWork {
 
 const submissionsIn = (log: readonly Exchange[]): Exchange[] =>
   log.filter(({ path, method }) => method === 'POST' && path === '/v1/referrals');
+
+/** Retires the intake key of the hotline. @returns the fingerprint of the next one */
+export function rotateIntakeKey(world: World): string {
+  const next = makeIntakeKey();
+  world.keys.createIntakeKey(ID, { generation: 2 }, next);
+  const intakeKeys = [{ generation: 1, retiredAt: world.at() }, { generation: 2 }];
+  world.registry = testRegistry({ [ID]: { intakeKeys } });
+  return thumbprint(IntakeJwk.parse(createPublicKey(next).export({ format: 'jwk' })));
+}
 
 /** The client of a hotline, in a world of its own for each test; call at the top level. */
 export function hotlineAtWork() {

@@ -1,4 +1,4 @@
-import { symlink } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { quote } from '../../../client/cli/failure.ts';
 import { DAY } from '../../../core/time.ts';
@@ -83,6 +83,19 @@ describe('check', () => {
 });
 
 describe('check of a folder', () => {
+  it('opens what the system would, where ".." follows a link to elsewhere', async () => {
+    const [meant, other] = [folder.path('cases', 'case.json'), await write('case.json', immediate)];
+    await mkdir(folder.path('cases', 'today'), { recursive: true });
+    await writeFile(meant, JSON.stringify(sampleDraft('hash-only')));
+    await symlink(folder.path('cases', 'today'), folder.path('drafts', 'today'));
+    const named = `${folder.path('drafts', 'today')}/../case.json`;
+    const [found] = records(await hotline(['check', named, '--offline', '--json']));
+    expect(found).toMatchObject({ input: named, faults: [] });
+    expect(JSON.stringify(found)).toContain('A hash alone is rarely actionable');
+    const ways = [named, meant, `${folder.path('drafts', 'today')}/..`, other, `${folder.path('drafts')}/./case.json`];
+    expect(records(await hotline(['check', ...ways, '--offline', '--json']))).toHaveLength(2);
+  });
+
   it('goes on where a file cannot be read', async () => {
     await symlink(folder.path('nowhere'), folder.path('drafts', 'a.json'));
     await write('b.json', immediate);

@@ -7,10 +7,11 @@ import type { Io } from '../../../client/cli/io.ts';
 import { createHotline } from '../../../client/hotline.ts';
 import { createJournalFolder } from '../../../client/journal.ts';
 import type { ReferralDraft } from '../../../core/referral.ts';
+import { DAY } from '../../../core/time.ts';
 import { records } from '../../support/command.ts';
-import { hotlineOptions } from '../../support/partners.ts';
+import { hotlineOptions, trustAll } from '../../support/partners.ts';
 import { hotlineMachine, writeHotline } from '../../support/profiles.ts';
-import { hotlineCommand } from '../../support/hotline-at-work.ts';
+import { hotlineCommand, ID, rotateIntakeKey } from '../../support/hotline-at-work.ts';
 import { sampleDraft, withMember } from '../../support/referrals.ts';
 
 const routine = sampleDraft('routine');
@@ -67,6 +68,30 @@ describe('one draft', () => {
       expect(await readdir(path.join(the.home, 'journal', 'unfinished'))).toEqual([]);
     },
   );
+
+  it('is sealed for the next intake key where the one that it was sealed for was retired before it could be sent', async () => {
+    const file = await write('case.json', routine);
+    const { runtime } = hotlineMachine(the.world, the.log);
+    const fetch: NonNullable<typeof runtime>['fetch'] = async (url, init) => {
+      const answer = url.endsWith('/v1/referrals') ? undefined : await runtime?.fetch?.(url, init);
+      if (!answer) throw Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+      return answer;
+    };
+    expect((await submit([file], { runtime: { ...runtime, fetch } })).exit).toBe(4);
+    const { partners, intakeKeys = [] } = await trustAll(ID).read();
+    const next = rotateIntakeKey(the.world);
+    await writeHotline(the.home, ID, { confirmed: { partners, intakeKeys: [...intakeKeys, next] } });
+    the.world.clock.advance(DAY);
+
+    const heard = await submit([file, '--json']);
+    expect(heard.exit).toBe(0);
+    const [accepted] = records(heard);
+    expect(accepted).toMatchObject({ status: 'accepted', before: false });
+    const { id } = accepted as { id: string };
+    expect(the.world.ledger.record({ hotline: ID, id }).referral).toMatchObject({ generation: 2 });
+    expect(records(await submit([file, '--json']))).toMatchObject([{ id, before: true }]);
+    expect((await submit(['--unfinished'])).err).toContain('Nothing is unfinished');
+  });
 
   it('from a file is accepted, and its routes are named', async () => {
     const file = await write('case.json', sampleDraft('immediate'));

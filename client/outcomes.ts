@@ -23,7 +23,10 @@ export type Outcome = ReceivedOutcome | ReceivedEvent;
 
 export interface OutcomesOptions {
   signal?: AbortSignal | undefined;
-  /** Ends once the inbox is empty, instead of waiting for more. */
+  /**
+   * Ends once the inbox is empty, instead of waiting for more, or brings nothing but what was not trusted before. Such an
+   * item is yielded once.
+   */
   drain?: boolean | undefined;
   /**
    * Told when the relay cannot be reached, asks for patience or is not what answers, and how long the pause before the
@@ -63,6 +66,8 @@ export async function* receiveOutcomes(
   { signal, drain = false, onTrouble, onUnknown }: OutcomesOptions,
 ): AsyncGenerator<Outcome, void, undefined> {
   const { calls, runtime } = parts;
+  /** Statements that were yielded and whose key is not trusted yet: while draining, they come back sooner or later. */
+  const doubted = new Set<string>();
   let troubles = 0;
   /** After as much as could be received there is likely more: then nobody has to wait. */
   let isFull = false;
@@ -72,11 +77,20 @@ export async function* receiveOutcomes(
     try {
       const items = await receive(calls, drain ? 1 : isFull ? 0 : LIMITS.receiveWaitSeconds, signal);
       if (items === undefined || (drain && items.length === 0)) return;
+      let repeated = 0;
       for await (const outcome of readBatch(items, parts, onUnknown)) {
+        if (drain && isDoubted(outcome)) {
+          if (doubted.has(outcome.statement)) {
+            repeated += 1;
+            continue;
+          }
+          doubted.add(outcome.statement);
+        }
         isHandedOut = true;
         yield outcome;
         isHandedOut = false;
       }
+      if (drain && repeated === items.length) return;
       troubles = 0;
       isFull = items.length === LIMITS.receiveItems;
     } catch (error) {
@@ -90,6 +104,9 @@ export async function* receiveOutcomes(
     }
   }
 }
+
+const isDoubted = (outcome: Outcome): outcome is ReceivedOutcome & { check: 'untrusted' } =>
+  outcome.kind === 'outcome' && outcome.check === 'untrusted';
 
 /** Ends by acknowledging what the consumer came back from, however it ends. */
 async function* readBatch(
@@ -115,7 +132,7 @@ async function* readBatch(
       const outcome = await read[index];
       if (outcome) {
         yield outcome;
-        if (outcome.kind === 'outcome' && outcome.check === 'untrusted') continue;
+        if (isDoubted(outcome)) continue;
       } else {
         await onUnknown?.(raw);
       }

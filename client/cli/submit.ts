@@ -176,6 +176,7 @@ const OF_ONE_DRAFT = new Set([
   'not-known',
   'warnings',
   'file',
+  'storage',
 ]);
 
 function summarize(

@@ -45,7 +45,7 @@ const IN_NODE_20_9 = new Set(
     crypto:
       'createDecipheriv createHash createPrivateKey createPublicKey generateKeyPairSync randomUUID sign verify X509Certificate',
     fs: 'readFileSync readlinkSync',
-    'fs/promises': 'access chmod mkdir open readdir readFile rename rm rmdir stat writeFile',
+    'fs/promises': 'access chmod mkdir open readdir readFile realpath rename rm rmdir stat writeFile',
     os: 'hostname',
     'readline/promises': 'createInterface',
     'timers/promises': 'setTimeout',

@@ -94,6 +94,19 @@ describe('outcomes', () => {
     expect(await collect(careful)).toMatchObject([{ check: 'verified', payload: { agency: 'de-police' } }]);
   });
 
+  it('ends, drained, where what is not trusted comes back before all of it was seen', async () => {
+    await answered();
+    const slow = createHotline({ ...the.options, trust: createTrustMemory({ partners: {} }) });
+    const seen: string[] = [];
+    for await (const outcome of slow.outcomes({ drain: true })) {
+      seen.push(outcome.kind === 'outcome' ? outcome.statement : outcome.kind);
+      if (seen.length > 10) break;
+      the.world.clock.advance(3 * MINUTE);
+    }
+    expect(seen).toHaveLength(2);
+    expect(new Set(seen).size).toBe(2);
+  });
+
   it('gives up what nobody can confirm any more: a key that was compromised before it was trusted', async () => {
     const id = await answered();
     the.world.clock.advance(SECOND);

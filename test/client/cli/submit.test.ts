@@ -280,6 +280,17 @@ describe('a folder', () => {
     expect(err).toContain('1 failed, 3 not tried.\nRun the same command again to continue');
   });
 
+  it('goes on past a draft whose entry in the journal is damaged', async () => {
+    await submit([await write('100.json', numbered(0))]);
+    const finished = path.join(the.home, 'journal', 'finished');
+    const [entry = ''] = await readdir(finished);
+    await writeFile(path.join(finished, entry), '{');
+    const { exit, err } = await submit([await writeMany(3), '--parallel', '1']);
+    expect(exit).toBe(6);
+    expect(err).toContain('2 accepted, 1 failed.');
+    expect(err).toContain(`${entry} is damaged`);
+  });
+
   it('that was interrupted is continued, and nothing is submitted twice', async () => {
     const drafts = await writeMany(12);
     const interrupt = new AbortController();

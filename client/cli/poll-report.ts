@@ -13,7 +13,8 @@ export interface PollReporter {
   unopened(): string[];
   /** Resolves once all that was told is written. */
   flush(): Promise<void>;
-  end(): Promise<Exit>;
+  /** @param followed counts what passed by itself meanwhile for nothing, as that is what following is for */
+  end(followed: boolean): Promise<Exit>;
 }
 
 /** Failures of one message alone. */
@@ -88,13 +89,15 @@ export function createPollReport(session: Session, write: (act: () => Promise<vo
 
     flush: () => written,
 
-    async end() {
-      const { done, left } = tally;
+    async end(followed) {
+      const { done } = tally;
+      const left = followed ? unopened.size : tally.left;
       if (done + left === 0 && first === undefined && !session.io.signal.aborted) {
         await session.note(
           'Nothing is waiting now. What could not be opened before comes back by itself, later each time.',
         );
       }
+      if (followed && left === 0) return EXIT.ok;
       if (done > 0 && left > 0) return EXIT.partial;
       return first?.exit ?? (left > 0 ? EXIT.refused : EXIT.ok);
     },

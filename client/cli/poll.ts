@@ -71,7 +71,7 @@ export async function poll(session: Session, { follow = false, out: wanted }: Po
     if (lines.length > 0) await session.note(lines.join('\n')).catch(() => undefined);
   }
   if (broken) throw broken.error;
-  const exit = await reporter.end();
+  const exit = await reporter.end(follow);
   return io.signal.aborted && !follow ? EXIT.partial : exit;
 }
 

@@ -330,6 +330,21 @@ describe('poll', () => {
     expect(out).toContain(id);
   });
 
+  it('follows past a look that failed, which is no failure either', async () => {
+    const id = await submit();
+    const interrupt = new AbortController();
+    let polls = 0;
+    const looked = watched(() => {
+      polls += 1;
+      if (polls === 1) throw new ClientError('aws-unreachable', 'SQS could not be reached.', { transient: true });
+      if (polls > 8) interrupt.abort();
+    });
+    const { exit, out, err } = await agency(['poll', '--follow'], { signal: interrupt.signal, ...looked });
+    expect(exit).toBe(0);
+    expect(err).toContain('SQS could not be reached.');
+    expect(out).toContain(id);
+  });
+
   it('does not name in the end what it could not open at first and opened while following', async () => {
     const other = createHotline(hotlineOptions(the.world, 'us-hotline'));
     const { id } = await other.submit(immediate);
@@ -347,7 +362,8 @@ describe('poll', () => {
       return Promise.resolve();
     };
     const looked = watched(() => the.world.clock.advance(MINUTE));
-    await agency(['poll', '--follow'], { signal: interrupt.signal, err, out, ...looked });
+    const { exit } = await agency(['poll', '--follow'], { signal: interrupt.signal, err, out, ...looked });
+    expect(exit).toBe(0);
     expect(attempts).toBeGreaterThan(1);
     expect(shown).toContain(id);
     expect(heard).toContain('1 referral: 1 immediate.');

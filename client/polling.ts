@@ -59,6 +59,9 @@ interface Parts {
  */
 export async function runAgency(parts: Parts, handlers: Handlers, options: RunOptions): Promise<void> {
   const { signal = new AbortController().signal, concurrency = 4, drain = false } = options;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new RangeError(`"concurrency" must be a whole number of 1 or more, and is ${concurrency}.`);
+  }
   const enter = createGate(concurrency);
   const stopped = new AbortController();
   const polling = AbortSignal.any([signal, stopped.signal]);
@@ -134,7 +137,8 @@ export async function runAgency(parts: Parts, handlers: Handlers, options: RunOp
     if (looks.size === 0 && active.size === 0) break;
     await Promise.race([...looks.values(), ...active]);
   }
-  await Promise.all([...looks.values(), ...active]);
+  // A look that was under way may still bring something.
+  while (looks.size + active.size > 0) await Promise.all([...looks.values(), ...active]);
   if (failure) throw failure.error;
 }
 

@@ -43,16 +43,14 @@ export async function answer(
   const failed: string[] = [];
   let done = 0;
   let first: Failure | undefined;
+  /** What could not be shown: nothing after it can be either. */
+  let broken: { error: unknown } | undefined;
   for (const id of ids) {
-    if (many && session.io.signal.aborted) break;
+    if (broken || (many && session.io.signal.aborted)) break;
+    const name = { hotline, id };
+    let acceptedAt: string;
     try {
-      const name = { hotline, id };
-      const { acceptedAt } = await agency.answer({ ...name, ...(version !== undefined && { version }) }, outcome);
-      done += 1;
-      await session.show(
-        { ...name, ...outcome, acceptedAt },
-        `${session.style.good('answered')}  ${hotline}/${id}: "${words.outcome(outcome)}", taken in ${words.moment(acceptedAt)}`,
-      );
+      ({ acceptedAt } = await agency.answer({ ...name, ...(version !== undefined && { version }) }, outcome));
     } catch (error) {
       if (!many) throw error;
       const failure = session.explain(error);
@@ -62,14 +60,28 @@ export async function answer(
       await session.note([`${session.style.bad('failed')}  ${failed.at(-1)}`, ...lines].join('\n'));
       if (session.json) await session.show({ hotline, id, error: toRecord(failure) }, '');
       if (!OF_ONE_REFERRAL.has(failure.code)) break;
+      continue;
     }
+    done += 1;
+    await session
+      .show(
+        { ...name, ...outcome, acceptedAt },
+        `${session.style.good('answered')}  ${hotline}/${id}: "${words.outcome(outcome)}", taken in ${words.moment(acceptedAt)}`,
+      )
+      .catch((error: unknown) => {
+        broken = { error };
+      });
   }
-  if (!many) return EXIT.ok;
+  if (!many) {
+    if (broken) throw broken.error;
+    return EXIT.ok;
+  }
   const untried = ids.length - done - failed.length;
   const parts = [`${done} answered`, ...(failed.length > 0 ? [`${failed.length} failed`] : [])];
   if (untried > 0) parts.push(`${untried} not tried`);
   const again = untried > 0 ? ['Run the same command again to continue: the first answer of its kind stands.'] : [];
   await session.note([`${parts.join(', ')}.`, ...again, ...words.named('Failed:', failed)].join('\n'));
+  if (broken) throw broken.error;
   if (failed.length + untried === 0) return EXIT.ok;
   return done > 0 ? EXIT.partial : (first?.exit ?? EXIT.partial);
 }

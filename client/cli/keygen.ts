@@ -1,9 +1,9 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { access, open } from 'node:fs/promises';
+import { access, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isPartnerId } from '../../core/ids.ts';
 import { SigningJwk, thumbprint } from '../../core/keys.ts';
-import { isMissing, makePrivateFolder } from '../durable-file.ts';
+import { isMissing, makePrivateFolder, syncFolder } from '../durable-file.ts';
 import { createTransport } from '../transport.ts';
 import { EXIT, type Exit, usageError } from './exit.ts';
 import { quote } from './failure.ts';
@@ -51,6 +51,8 @@ export async function keygen(session: Session, folder: string | undefined, optio
   await create(publicFile, `${JSON.stringify(jwk)}\n`, 0o644);
   if (profile)
     await create(profileFile, `${JSON.stringify({ ...profile, signingKey: `${name}.pem` }, null, 2)}\n`, 0o600);
+
+  await syncFolder(home);
 
   const fingerprint = thumbprint(jwk);
   const lines = [
@@ -117,6 +119,10 @@ async function create(file: string, text: string, mode: number): Promise<void> {
   try {
     await handle.writeFile(text);
     await handle.sync();
+  } catch (error) {
+    // Half of it would keep the next run from making it.
+    await rm(file, { force: true });
+    throw error;
   } finally {
     await handle.close();
   }

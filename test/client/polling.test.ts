@@ -106,6 +106,37 @@ describe('run', () => {
     expect(new Set((await run({ polls: [] }, { concurrency: 50 })).maxima)).toEqual(new Set([10]));
   });
 
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'refuses to handle %d at a time, rather than to end as if nothing were there',
+    async (concurrency) => {
+      const { failure, looks } = await run({ polls: [1] }, { concurrency });
+      expect(failure).toBeInstanceOf(RangeError);
+      expect(looks).toEqual([]);
+    },
+  );
+
+  it('is not over before what a look brings that was under way when it was stopped', async () => {
+    const stop = new AbortController();
+    const reports: unknown[] = [];
+    let urgentLooks = 0;
+    const parts = {
+      // A queue that pays no attention to the signal, and takes its time at the routine messages.
+      async receive(lane: Lane): Promise<Delivery[]> {
+        if (lane === 'urgent' && (urgentLooks += 1) === 3) stop.abort();
+        await turns(lane === 'urgent' ? 1 : 20);
+        return lane === 'urgent' ? [] : [{ ...MESSAGE, lane }];
+      },
+      async handle(): Promise<DeliveryReport> {
+        await turns(5);
+        return handled;
+      },
+      runtime: runtimeOf(),
+    };
+    const report: RunOptions['report'] = (told) => reports.push(told);
+    await runAgency(parts, { referral: () => undefined }, { report, signal: stop.signal });
+    expect(reports).toEqual([handled]);
+  });
+
   it('waits at both queues at once', async () => {
     const stop = new AbortController();
     const taken: string[] = [];

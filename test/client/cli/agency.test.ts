@@ -87,6 +87,19 @@ describe('answer', () => {
     expect((await agency(args)).err).toBe('2 answered.\n');
   });
 
+  it('to several ends where it cannot be shown, and says how far it came', async () => {
+    const ids = [await submit(), await submit({ ...immediate, urgencyReason: 'Another one.' })];
+    await agency(['poll']);
+    const closed = Object.assign(new Error('closed'), { code: 'EPIPE' });
+    const args = ['answer', HOTLINE, ids.join(','), 'closed', '--reason', 'arrest'];
+    const { exit, err } = await agency(args, { out: () => Promise.reject(closed) });
+    expect({ exit, err }).toEqual({
+      exit: 1,
+      err: '1 answered, 1 not tried.\nRun the same command again to continue: the first answer of its kind stands.\n',
+    });
+    expect(stated(ids[1] ?? '')).toEqual(['de-police opened']);
+  });
+
   it('to what was not polled with this profile ends with 3', async () => {
     const id = await submit();
     const { exit, err } = await agency(['answer', HOTLINE, id, 'opened']);

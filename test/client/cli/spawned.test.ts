@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -72,6 +72,22 @@ describe('a profile made by keygen', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await stat(home)).mode & 0o777).toBe(0o700);
     expect((await loadSigningKey(file)).privateKey.asymmetricKeyType).toBe('ed25519');
+  });
+
+  it('leaves no half of a file where the disk is full, which would keep the next run from making it', async () => {
+    const args = [
+      'keygen',
+      folder.path('full'),
+      '--kind',
+      'hotline',
+      '--id',
+      'zz-full',
+      '--relay',
+      'https://relay.example',
+    ];
+    const full = run('sh', ['-c', 'ulimit -f 0; exec "$@"', 'sh', process.execPath, BIN, ...args]);
+    await expect(full).rejects.toMatchObject({ stderr: expect.stringContaining('EFBIG') as string });
+    expect(await readdir(folder.path('full'))).toEqual([]);
   });
 
   it('serves a hotline without the AWS SDK', async () => {

@@ -24,6 +24,8 @@ const starting = startRelay({
 for (const [signal, number] of [
   ['SIGINT', 2],
   ['SIGTERM', 15],
+  // The terminal was closed.
+  ['SIGHUP', 1],
 ] as const) {
   const end = () => process.exit(128 + number);
   process.on(signal, () => void starting.then((relay) => relay.close().finally(end), end));

@@ -1,11 +1,16 @@
+import { fstatSync, fsync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { isatty } from 'node:tty';
+import { promisify } from 'node:util';
 import type { AgencyOptions } from '../agency.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** What a command takes from the machine; tests give their own. */
 export interface Io {
-  /** Resolves once written; rejects if nobody reads any more, so that nothing passes for shown that was not. */
+  /**
+   * Resolves once written, to the disk if it goes into a file; rejects if nobody reads any more, so that nothing passes
+   * for shown that was not.
+   */
   out(text: string): Promise<void>;
   err(text: string): Promise<void>;
   stdin: AsyncIterable<Uint8Array>;
@@ -39,8 +44,12 @@ export function processIo(): Io {
       write(stderr, 'Ending what is under way; interrupt again to end at once.\n').catch(() => undefined);
     });
   }
+  const isFile = fstatSync(stdout.fd).isFile();
   return {
-    out: (text) => write(stdout, text),
+    async out(text) {
+      await write(stdout, text);
+      if (isFile) await sync(stdout.fd);
+    },
     err: (text) => write(stderr, text),
     stdin,
     ask: stdin.isTTY && stderr.isTTY ? (question) => ask(question, interrupt.signal) : undefined,
@@ -51,6 +60,8 @@ export function processIo(): Io {
     signal: interrupt.signal,
   };
 }
+
+const sync = promisify(fsync);
 
 function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -44,12 +44,13 @@ const IN_NODE_20_9 = new Set(
   Object.entries({
     crypto:
       'createDecipheriv createHash createPrivateKey createPublicKey generateKeyPairSync randomUUID sign verify X509Certificate',
-    fs: 'readFileSync readlinkSync',
+    fs: 'fstatSync fsync readFileSync readlinkSync',
     'fs/promises': 'access chmod mkdir open readdir readFile realpath rename rm rmdir stat writeFile',
     os: 'hostname',
     'readline/promises': 'createInterface',
     'timers/promises': 'setTimeout',
     tty: 'isatty',
+    util: 'promisify',
   }).flatMap(([module, names]) => names.split(' ').map((name) => `${module}: ${name}`)),
 );
 

@@ -11,10 +11,11 @@ import { publishOutput } from '../support/leaks.ts';
 const folder = temporaryFolder();
 
 it.each([
-  ['at its first line', ''],
-  ['while it starts', '   '],
-  ['at its first chapter', '1. '],
-])('the demonstration leaves nothing behind, also when it is interrupted %s', async (_, beginning) => {
+  ['it is interrupted at its first line', '', 'SIGINT', 130],
+  ['it is interrupted while it starts', '   ', 'SIGINT', 130],
+  ['it is interrupted at its first chapter', '1. ', 'SIGINT', 130],
+  ['its terminal is closed', '1. ', 'SIGHUP', 129],
+] as const)('the demonstration leaves nothing behind, also when %s', async (_, beginning, signal, exit) => {
   const child = spawn(process.execPath, ['local/demo.ts'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, TMPDIR: folder.path() },
@@ -24,8 +25,8 @@ it.each([
     publishOutput('demo', line);
     if (line.startsWith(beginning)) break;
   }
-  child.kill('SIGINT');
-  expect(await once(child, 'exit')).toEqual([130, null]);
+  child.kill(signal);
+  expect(await once(child, 'exit')).toEqual([exit, null]);
   expect(await readdir(folder.path())).toEqual([]);
 });
 

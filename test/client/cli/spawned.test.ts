@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -143,6 +143,32 @@ async function unusedPort(): Promise<number> {
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;
 }
+
+/** Says so on standard error whenever a file is synced. */
+const TELLING_SYNC = `import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+const { fsync } = fs;
+fs.fsync = (file, done) => {
+  process.stderr.write('synced ' + file + '\\n');
+  fsync(file, done);
+};
+syncBuiltinESMExports();`;
+
+it('what goes into a file is on the disk before it counts as shown', async () => {
+  const tellingSync = `data:text/javascript,${encodeURIComponent(TELLING_SYNC)}`;
+  const check = ['registry', 'check', 'registry/sample'];
+  expect((await type(check, { node: ['--import', tellingSync] })).err).toBe('');
+  const file = await open(folder.path('out'), 'w');
+  const child = spawn(process.execPath, ['--import', tellingSync, BIN, ...check], {
+    stdio: ['ignore', file.fd, 'pipe'],
+  });
+  let err = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+  expect(await once(child, 'close')).toEqual([0, null]);
+  await file.close();
+  expect(await readFile(folder.path('out'), 'utf8')).toMatch(/^sound /);
+  expect(err).toBe('synced 1\n');
+});
 
 describe('the registry', () => {
   it.each([{}, { CI: 'true' }, { FORCE_COLOR: '1' }])(

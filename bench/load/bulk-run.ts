@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createChance } from './chance.ts';
-import { type CommandRun, runSubmit } from './command-run.ts';
+import { type CommandRun, HEAP, runSubmit } from './command-run.ts';
 import { createDraft } from './drafts.ts';
 import { writePartners } from './generated-partners.ts';
 import { connectMachine } from './machine.ts';
@@ -134,7 +134,7 @@ export async function runBulk(plan: BulkPlan, folder: string, tell: (text: strin
         'sent again is only what a kill cut off': retried <= kills * parallel,
         'no more are sent at a time than allowed': traffic.together <= parallel,
         ...(files >= FLAT_FROM && {
-          [`memory for ${files} files is no more than ${FLAT} times that for ${tenth}`]:
+          [`with a heap of ${HEAP} MB, memory for ${files} files is no more than ${FLAT} times that for ${tenth}`]:
             finished.memory <= FLAT * interrupted.memory,
         }),
       },

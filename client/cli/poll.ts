@@ -41,9 +41,15 @@ export async function poll(session: Session, { follow = false, out: wanted }: Po
     }
   }
 
+  /** What a look that was under way still brings after that is not shown: it comes again. */
+  async function showOrStop(act: () => Promise<void>): Promise<void> {
+    if (broken) throw broken.error;
+    await orStop(act);
+  }
+
   const reporter = createPollReport(session, orStop);
   const shown: Omit<Shown, 'unopened'> = { referrals: [], withdrawn: [] };
-  const handlers = createHandlers(session, { out, orStop, shown });
+  const handlers = createHandlers(session, { out, show: showOrStop, shown });
   try {
     if (follow) {
       const report = (told: Parameters<PollReporter['tell']>[0]): void => {
@@ -108,25 +114,25 @@ function rank(delivery: Delivery): number {
   return delivery.kind === 'referral' && delivery.message.urgency === 'immediate' ? 1 : 2;
 }
 
-/** @param to `out`: the folder for whole documents; `orStop`: runs what writes; `shown`: takes down what was */
+/** @param to `out`: the folder for whole documents; `show`: runs what writes; `shown`: takes down what was */
 function createHandlers(
   session: Session,
   {
     out,
-    orStop,
+    show,
     shown,
-  }: { out?: string | undefined; orStop: (act: () => Promise<void>) => Promise<void>; shown: Omit<Shown, 'unopened'> },
+  }: { out?: string | undefined; show: (act: () => Promise<void>) => Promise<void>; shown: Omit<Shown, 'unopened'> },
 ): Handlers {
   const { style } = session;
   return {
     referral: (opened) =>
-      orStop(async () => {
+      show(async () => {
         if (out !== undefined) await keepReferral(out, opened);
         await session.show(referralRecord(opened), summarizeReferral(opened, style, answerCommand(session, opened)));
         shown.referrals.push({ urgency: opened.referral.urgency, name: `${opened.hotline}/${opened.id}` });
       }),
     withdrawn: (withdrawal) =>
-      orStop(async () => {
+      show(async () => {
         if (out !== undefined) await keepWithdrawal(out, withdrawal);
         await session.show(withdrawalRecord(withdrawal), summarizeWithdrawal(withdrawal, style));
         if (withdrawal.handed) shown.withdrawn.push(`${withdrawal.hotline}/${withdrawal.id}`);

@@ -384,4 +384,26 @@ describe('poll', () => {
     expect({ exit, isInterrupted: interrupt.signal.aborted }).toEqual({ exit: 2, isInterrupted: false });
     expect(out.match(/"kind":"referral"/g)).toHaveLength(1);
   });
+
+  it('does not show, either, what a look that was under way then still brings', async () => {
+    await submit();
+    await writeFile(folder.path(POLICE, 'seen'), 'no folder');
+    const told = Promise.withResolvers<void>();
+    const err = (): Promise<void> => {
+      the.world.clock.advance(MINUTE);
+      told.resolve();
+      return Promise.resolve();
+    };
+    const { aws } = agencyMachine(the.world, POLICE);
+    if (!aws) throw new Error('expected an inbox');
+    let looks = 0;
+    const receive: typeof aws.inbox.receive = async (...args) => {
+      if ((looks += 1) > 1) await told.promise;
+      return aws.inbox.receive(...args);
+    };
+    const late = { ...aws, inbox: { ...aws.inbox, receive } };
+    const { exit, out } = await agency(['poll', '--follow', '--json'], { err, aws: late });
+    expect({ exit, looks }).toEqual({ exit: 2, looks: 2 });
+    expect(out.match(/"kind":"referral"/g)).toHaveLength(1);
+  });
 });

@@ -76,9 +76,8 @@ const ADMINISTRATION: ReadonlySet<KmsAction> = new Set<KmsAction>([
 
 /**
  * Which uses of a key the deployed key policies and identity policies together allow, and what administration needs here:
- * nothing but `USE` and `ADMINISTRATION`. Only an
- * agency opens what is wrapped for it, only `deliver` wraps, and no administrator can use a key (the account's
- * administrator is its root ARN here; in AWS it could change the policy first).
+ * nothing but `USE` and `ADMINISTRATION`. Only an agency opens what is wrapped for it, only `deliver` wraps, and no
+ * administrator can use a key (the account's administrator is its root ARN here; in AWS it could change the policy first).
  *
  * Whose key it is stands in its alias: `alias/referral-relay/<stage>/hotline|agency/<partner id>/<generation>`. A key
  * with no such alias, or with those of two partners, is of no use to anybody.

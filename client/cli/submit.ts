@@ -87,9 +87,11 @@ async function submitDraft(
     const { id } = await hotline.seal(document, { anew });
     return { acceptance: await hotline.submit(id), before: false, warnings };
   }
+  // What is not with the relay goes by what it says, so that it can be sealed for another intake key. It is an object, for it
+  // could be sealed.
+  const what = last.state === 'accepted' ? last.id : (document as object);
   const before = last.state === 'accepted' && !resend;
-  // By what it says and not by its id, so that it can be sealed for another intake key. What could be sealed is an object.
-  return { acceptance: await hotline.submit(document as object, { resend: resend ?? false }), before, warnings };
+  return { acceptance: await hotline.submit(what, { resend: resend ?? false }), before, warnings };
 }
 
 /** A draft that has warnings where `--strict` wants none. */

@@ -53,5 +53,11 @@ export function temporaryFolder(): { path: (...parts: string[]) => string } {
     folder = mkdtempSync(path.join(tmpdir(), 'referral-relay-'));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
-  return { path: (...parts) => path.join(folder, ...parts) };
+  return {
+    path(...parts) {
+      // Or it would be the folder in which the tests run.
+      if (folder === '') throw new Error('There is a temporary folder within a test only.');
+      return path.join(folder, ...parts);
+    },
+  };
 }
